@@ -1,0 +1,1 @@
+"""Business time: calendars, holidays, make-up workdays."""

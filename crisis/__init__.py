@@ -1,0 +1,1 @@
+"""Crisis stage: online detectors, levels, incidents and what drives them."""

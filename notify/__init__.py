@@ -1,0 +1,1 @@
+"""Delivery of notifications, with a ledger per recipient."""

@@ -1,0 +1,1 @@
+"""Platform clients shared by listening and replying: addresses, limits, credentials."""

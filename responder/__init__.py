@@ -1,0 +1,1 @@
+"""Responder stage: triage, tickets, service levels and replies."""

@@ -1,0 +1,1 @@
+"""Reply channels: one file per platform that a reply can leave through."""

@@ -1,0 +1,1 @@
+"""The running process: settings, wiring, pipeline, jobs, command line."""

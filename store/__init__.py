@@ -1,0 +1,1 @@
+"""The lowest layer: models, sessions and queries, one module per noun."""
