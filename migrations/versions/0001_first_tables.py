@@ -144,6 +144,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_rollup_bucket", ["bucket"], unique=False)
 
     op.create_table(
+        "rollup_horizon",
+        sa.Column("width", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("before", store.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("width", name=op.f("pk_rollup_horizon")),
+    )
+    op.create_table(
         "setup_token",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", store.models.base.UtcDateTime(timezone=True), nullable=False),
@@ -567,6 +573,7 @@ def upgrade() -> None:
         "watermark",
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("closed_until", store.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("live_from", store.models.base.UtcDateTime(timezone=True), nullable=True),
         sa.Column("updated_at", store.models.base.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["brand_id"], ["brand.id"], name=op.f("fk_watermark_brand_id"), ondelete="CASCADE"
@@ -958,6 +965,7 @@ def upgrade() -> None:
         sa.Column("posted_at", store.models.base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("sentiment", sa.String(length=10), nullable=True),
         sa.Column("intent", sa.String(length=12), nullable=True),
+        sa.Column("leads", sa.Boolean(), nullable=False),
         sa.Column("counted_sentiment", sa.String(length=10), nullable=True),
         sa.Column("counted_intent", sa.String(length=12), nullable=True),
         sa.Column("counted_language", sa.String(length=8), nullable=True),
@@ -1293,6 +1301,7 @@ def downgrade() -> None:
     op.drop_table("audit_event")
     op.drop_table("article")
     op.drop_table("setup_token")
+    op.drop_table("rollup_horizon")
     with op.batch_alter_table("rollup", schema=None) as batch_op:
         batch_op.drop_index("ix_rollup_bucket")
 

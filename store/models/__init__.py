@@ -11,7 +11,7 @@ from store.models.crisis import (
     Rule,
 )
 from store.models.delivery import Notification, NotificationDelivery, NotificationTarget
-from store.models.figures import Rollup, RollupAuthor, Watermark
+from store.models.figures import Rollup, RollupAuthor, RollupHorizon, Watermark
 from store.models.jobs import DemoState, Job, Lease
 from store.models.mentions import (
     Author,
@@ -71,6 +71,7 @@ __all__ = [
     "Reply",
     "Rollup",
     "RollupAuthor",
+    "RollupHorizon",
     "Rule",
     "SearchQuery",
     "SetupToken",

@@ -48,7 +48,8 @@ class Watermark(Base):
     """Up to where a brand's buckets are closed.
 
     Everything before ``closed_until`` has been fed to the detectors and is never fed again, so
-    late rows change figures and refire nothing.
+    late rows change figures and refire nothing. Buckets before ``live_from`` only teach the
+    detectors what is usual; null means that nothing has been heard live yet.
     """
 
     __tablename__ = "watermark"
@@ -57,4 +58,14 @@ class Watermark(Base):
         ForeignKey("brand.id", ondelete="CASCADE"), primary_key=True
     )
     closed_until: Mapped[datetime]
+    live_from: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class RollupHorizon(Base):
+    """Before ``before`` all rollups have buckets of at least ``width`` seconds."""
+
+    __tablename__ = "rollup_horizon"
+
+    width: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    before: Mapped[datetime]

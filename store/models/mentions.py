@@ -132,7 +132,7 @@ class MentionBrand(Base):
 
     ``counted_*`` are the values that stand in the rollups now; a change subtracts exactly these.
     ``counted_sentiment`` is ``unscored`` until the mention is assessed, ``None`` when nothing is
-    counted.
+    counted. Of a mention's real brands the first one ``leads``: it also counts for "all brands".
     """
 
     __tablename__ = "mention_brand"
@@ -151,6 +151,7 @@ class MentionBrand(Base):
     posted_at: Mapped[datetime]  # copied from the mention, so that a list needs one index
     sentiment: Mapped[str | None] = mapped_column(String(10))  # effective: override or assessment
     intent: Mapped[str | None] = mapped_column(String(12))
+    leads: Mapped[bool] = mapped_column(default=False)
     counted_sentiment: Mapped[str | None] = mapped_column(String(10))
     counted_intent: Mapped[str | None] = mapped_column(String(12))
     counted_language: Mapped[str | None] = mapped_column(String(8))
