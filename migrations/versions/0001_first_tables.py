@@ -539,7 +539,15 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_ticket_brand_status_id", ["brand_id", "status", "id"], unique=False
         )
+        batch_op.create_index(
+            "ix_ticket_brand_status_inbound",
+            ["brand_id", "status", "last_inbound_at", "id"],
+            unique=False,
+        )
         batch_op.create_index(batch_op.f("ix_ticket_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_ticket_status_inbound", ["status", "last_inbound_at", "id"], unique=False
+        )
 
     op.create_table(
         "user_brand",
@@ -709,6 +717,17 @@ def upgrade() -> None:
             "ix_mention_conversation_posted", ["conversation_id", "posted_at"], unique=False
         )
         batch_op.create_index("ix_mention_posted_id", ["posted_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_mention_triage",
+            ["posted_at", "id"],
+            unique=False,
+            sqlite_where=sa.text(
+                "live = 1 AND triaged_at IS NULL AND (assessed_at IS NOT NULL OR direction = 'outbound')"
+            ),
+            postgresql_where=sa.text(
+                "live AND triaged_at IS NULL AND (assessed_at IS NOT NULL OR direction = 'outbound')"
+            ),
+        )
         batch_op.create_index(
             "ix_mention_unassessed",
             ["live", "id"],
@@ -1239,6 +1258,15 @@ def downgrade() -> None:
             sqlite_where=sa.text("assessed_at IS NULL"),
             postgresql_where=sa.text("assessed_at IS NULL"),
         )
+        batch_op.drop_index(
+            "ix_mention_triage",
+            sqlite_where=sa.text(
+                "live = 1 AND triaged_at IS NULL AND (assessed_at IS NOT NULL OR direction = 'outbound')"
+            ),
+            postgresql_where=sa.text(
+                "live AND triaged_at IS NULL AND (assessed_at IS NOT NULL OR direction = 'outbound')"
+            ),
+        )
         batch_op.drop_index("ix_mention_posted_id")
         batch_op.drop_index("ix_mention_conversation_posted")
         batch_op.drop_index("ix_mention_author_posted")
@@ -1259,7 +1287,9 @@ def downgrade() -> None:
     op.drop_table("user_session")
     op.drop_table("user_brand")
     with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.drop_index("ix_ticket_status_inbound")
         batch_op.drop_index(batch_op.f("ix_ticket_customer_id"))
+        batch_op.drop_index("ix_ticket_brand_status_inbound")
         batch_op.drop_index("ix_ticket_brand_status_id")
         batch_op.drop_index("ix_ticket_assignee_status")
 

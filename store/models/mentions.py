@@ -19,6 +19,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store.models.base import Base, Json, Key
 
+TRIAGE_READY = "triaged_at IS NULL AND (assessed_at IS NOT NULL OR direction = 'outbound')"
+"""Which live mentions the triage stage may take, as the index and its query both say it."""
+
 
 class Author(Base):
     """An identity on a platform. A ``Customer`` may own several."""
@@ -84,6 +87,13 @@ class Mention(Base):
             "id",
             sqlite_where=text("triaged_at IS NULL"),
             postgresql_where=text("triaged_at IS NULL"),
+        ),
+        Index(  # history is never triaged, so it must not stand in the way of what is
+            "ix_mention_triage",
+            "posted_at",
+            "id",
+            sqlite_where=text(f"live = 1 AND {TRIAGE_READY}"),
+            postgresql_where=text(f"live AND {TRIAGE_READY}"),
         ),
     )
 

@@ -45,6 +45,8 @@ class Ticket(Base):
         CheckConstraint("priority in ('low', 'normal', 'high', 'urgent')", name="priority"),
         Index("ix_ticket_brand_status_id", "brand_id", "status", "id"),
         Index("ix_ticket_assignee_status", "assignee_id", "status"),
+        Index("ix_ticket_status_inbound", "status", "last_inbound_at", "id"),
+        Index("ix_ticket_brand_status_inbound", "brand_id", "status", "last_inbound_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
