@@ -1,0 +1,298 @@
+"""The triage stage's side of the store: which mentions wait, and whose ticket is whose."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from store.models import (
+    Assessment,
+    Author,
+    Brand,
+    Conversation,
+    Mention,
+    MentionBrand,
+    Source,
+    Ticket,
+    TicketConversation,
+    TicketEvent,
+)
+from store.models.mentions import TRIAGE_READY
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What the model made of a mention, as far as triage uses it."""
+
+    p_negative: float
+    intent: str
+    intent_probabilities: Sequence[float]
+    """Of complaint, enquiry, suggestion, praise, other, in this order."""
+    urgency: int
+    unsure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConcernedBrand:
+    """A brand that a mention concerns; ``intent`` is the effective one (a person's wins)."""
+
+    id: int
+    kind: str
+    realm: str
+    priority: int
+    handles: Sequence[str]
+    intent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMention:
+    """A live mention that triage has not seen."""
+
+    id: int
+    platform: str
+    namespace: str
+    external_id: str
+    url: str | None
+    conversation_id: int
+    author_id: int | None
+    followers: int | None
+    direction: str
+    kind: str
+    title: str
+    text: str
+    language: str
+    posted_at: datetime
+    collected_at: datetime
+    deleted_at: datetime | None
+    addressed_brand_id: int | None
+    """The brand of the account or query it came through."""
+    understanding: Understanding | None
+    brands: Sequence[ConcernedBrand]
+
+
+def take_pending(session: Session, limit: int) -> list[PendingMention]:
+    """Live mentions that wait for triage, as they were posted; they and their conversations stay
+    locked until the transaction ends.
+
+    Mentions of a conversation that another process is busy with are left to it.
+    """
+    candidates = session.execute(
+        select(Mention.id, Mention.conversation_id)
+        .where(Mention.live, text(TRIAGE_READY))
+        .order_by(Mention.posted_at, Mention.id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    if not candidates:
+        return []
+    ours = set(
+        session.scalars(
+            select(Conversation.id)
+            .where(Conversation.id.in_({row.conversation_id for row in candidates}))
+            .order_by(Conversation.id)
+            .with_for_update(key_share=True, skip_locked=True)
+        )
+    )
+    return _read(session, [row.id for row in candidates if row.conversation_id in ours])
+
+
+def later_outbound(session: Session, conversation_id: int, after: datetime) -> list[PendingMention]:
+    """Posts of our own in a conversation after a moment that triage has already passed by."""
+    ids = session.scalars(
+        select(Mention.id)
+        .where(
+            Mention.conversation_id == conversation_id,
+            Mention.posted_at > after,
+            Mention.direction == "outbound",
+            Mention.triaged_at.is_not(None),
+            Mention.deleted_at.is_(None),
+        )
+        .order_by(Mention.posted_at, Mention.id)
+        .limit(20)
+    ).all()
+    return _read(session, ids)
+
+
+def mark_triaged(session: Session, mention_ids: Sequence[int], now: datetime) -> None:
+    """Say that triage has seen these mentions."""
+    if mention_ids:
+        session.execute(update(Mention).where(Mention.id.in_(mention_ids)).values(triaged_at=now))
+
+
+def _read(session: Session, ids: Sequence[int]) -> list[PendingMention]:
+    if not ids:
+        return []
+    brands = _brands(session, ids)
+    rows = session.execute(
+        select(
+            Mention.id,
+            Mention.platform,
+            Mention.namespace,
+            Mention.external_id,
+            Mention.url,
+            Mention.conversation_id,
+            Mention.author_id,
+            Author.followers,
+            Mention.direction,
+            Mention.kind,
+            Mention.title,
+            Mention.text,
+            Mention.language,
+            Mention.posted_at,
+            Mention.collected_at,
+            Mention.deleted_at,
+            Source.brand_id,
+            Assessment.p_negative,
+            Assessment.intent,
+            Assessment.intent_probabilities,
+            Assessment.urgency,
+            Assessment.unsure,
+        )
+        .outerjoin(Author, Author.id == Mention.author_id)
+        .outerjoin(Source, Source.id == Mention.source_id)
+        .outerjoin(Assessment, Assessment.mention_id == Mention.id)
+        .where(Mention.id.in_(ids))
+        .order_by(Mention.posted_at, Mention.id)
+    )
+    found = []
+    for row in rows:
+        values: tuple[Any, ...] = tuple(row)
+        said = Understanding(*values[17:]) if row.intent is not None else None
+        found.append(PendingMention(*(*values[:17], said, brands[row.id])))
+    return found
+
+
+def _brands(session: Session, ids: Sequence[int]) -> dict[int, list[ConcernedBrand]]:
+    found: dict[int, list[ConcernedBrand]] = defaultdict(list)
+    for row in session.execute(
+        select(
+            MentionBrand.mention_id,
+            Brand.id,
+            Brand.kind,
+            Brand.realm,
+            Brand.priority,
+            Brand.handles,
+            MentionBrand.intent,
+        )
+        .join(Brand, Brand.id == MentionBrand.brand_id)
+        .where(MentionBrand.mention_id.in_(ids))
+        .order_by(Brand.priority, Brand.id)
+    ):
+        values: tuple[Any, ...] = tuple(row)
+        found[row.mention_id].append(ConcernedBrand(*values[1:]))
+    return found
+
+
+# Tickets of conversations
+
+
+def lock_ticket(session: Session, ticket_id: int) -> Ticket | None:
+    """A ticket as it stands now, held until the transaction ends; None when there is none."""
+    return session.scalars(
+        select(Ticket)
+        .where(Ticket.id == ticket_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+def active_ticket(session: Session, conversation_id: int) -> Ticket | None:
+    """The ticket that a conversation belongs to now, locked."""
+    ticket_id = session.scalar(
+        select(TicketConversation.ticket_id).where(
+            TicketConversation.conversation_id == conversation_id, TicketConversation.active
+        )
+    )
+    return None if ticket_id is None else lock_ticket(session, ticket_id)
+
+
+def open_ticket(session: Session, ticket: Ticket, conversation_id: int, now: datetime) -> bool:
+    """Save a new ticket with its conversation; false when the conversation got one meanwhile.
+
+    When it is false, nothing of the ticket is kept.
+    """
+    try:
+        with session.begin_nested():
+            session.add(ticket)
+            session.flush()
+            session.add(
+                TicketConversation(
+                    ticket_id=ticket.id, conversation_id=conversation_id, linked_at=now
+                )
+            )
+            session.flush()
+    except IntegrityError:
+        return False
+    return True
+
+
+def retire_link(session: Session, ticket_id: int, conversation_id: int) -> None:
+    """Let a conversation go from a ticket that is long done, so that a new one can have it."""
+    session.execute(
+        update(TicketConversation)
+        .where(
+            TicketConversation.ticket_id == ticket_id,
+            TicketConversation.conversation_id == conversation_id,
+        )
+        .values(active=False)
+    )
+
+
+def customer_of(session: Session, author_id: int | None) -> int | None:
+    """The customer an author belongs to, if they are one yet."""
+    if author_id is None:
+        return None
+    return session.scalar(select(Author.customer_id).where(Author.id == author_id))
+
+
+def recent_tickets(session: Session, customer_id: int, but: int, since: datetime) -> int:
+    """How many other tickets a customer has had since a moment."""
+    return (
+        session.scalar(
+            select(func.count(Ticket.id)).where(
+                Ticket.customer_id == customer_id, Ticket.id != but, Ticket.created_at >= since
+            )
+        )
+        or 0
+    )
+
+
+def unanswered_messages(session: Session, ticket_id: int) -> int:
+    """How often the customer wrote again since they opened the ticket or we last answered."""
+    since = (
+        select(func.max(TicketEvent.id))
+        .where(
+            TicketEvent.ticket_id == ticket_id,
+            TicketEvent.kind.in_(("opened", "replied", "replied_by_hand")),
+        )
+        .scalar_subquery()
+    )
+    return (
+        session.scalar(
+            select(func.count(TicketEvent.id)).where(
+                TicketEvent.ticket_id == ticket_id,
+                TicketEvent.kind == "mention",
+                TicketEvent.id > func.coalesce(since, 0),
+            )
+        )
+        or 0
+    )
+
+
+def opened_for(session: Session, ticket_id: int) -> datetime | None:
+    """When the post was posted that the ticket was opened for."""
+    detail = session.scalars(
+        select(TicketEvent.detail)
+        .where(TicketEvent.ticket_id == ticket_id, TicketEvent.kind == "opened")
+        .order_by(TicketEvent.id.desc())
+        .limit(1)
+    ).first()
+    posted = (detail or {}).get("posted_at")
+    return datetime.fromisoformat(posted) if posted else None
