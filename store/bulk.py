@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import JSON, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+
+from store.models.base import UtcDateTime
 
 
 def table_of(model: type[Any]) -> Table:
@@ -29,15 +35,70 @@ def execute_many(
     statement: sqlite.Insert | postgresql.Insert,
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Run an insert for many rows.
+    """Run an insert for many rows, which all have the same keys.
 
-    SQLite's driver is fastest with executemany. PostgreSQL's sends one message a row there, unless
-    the statement returns something: then SQLAlchemy writes them as one statement.
+    On SQLite the rows go straight to the driver's executemany, since SQLAlchemy's preparation of
+    each row costs more than the insert. Columns left out need a default in ``_defaults`` or may be
+    null. PostgreSQL's driver sends one message a row in executemany, unless the statement returns
+    something: then SQLAlchemy writes all rows as one statement.
     """
     if not rows:
         return
-    if session.get_bind().dialect.name == "sqlite":
-        session.execute(statement, list(rows))
+    table = statement.table
+    assert isinstance(table, Table)
+    if session.get_bind().dialect.name != "sqlite":
+        key = next(iter(table.primary_key.columns))
+        session.execute(statement.returning(key), list(rows)).close()
         return
-    key = next(iter(statement.table.primary_key.columns))  # type: ignore[attr-defined]
-    session.execute(statement.returning(key), list(rows)).close()
+    defaults = _defaults(table, rows[0])
+    compiled = statement.compile(
+        dialect=session.get_bind().dialect, column_keys=[*rows[0], *defaults]
+    )
+    order = [str(name) for name in compiled.positiontup or ()]
+    writers = [(name, writer) for name in order if (writer := _writer(table, name)) is not None]
+    pick: Callable[[Mapping[str, Any]], Any] = itemgetter(*order)
+    tuples = []
+    for row in rows:
+        plain = {**defaults, **row}
+        for name, writer in writers:
+            plain[name] = writer(plain[name])
+        tuples.append(pick(plain))
+    session.connection().exec_driver_sql(str(compiled), tuples)
+
+
+def _defaults(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for column in table.columns:
+        default = column.default
+        if column.name in row or default is None:
+            continue
+        if default.is_callable:
+            found[column.name] = default.arg(None)  # type: ignore[attr-defined]
+        elif default.is_scalar:
+            found[column.name] = default.arg  # type: ignore[attr-defined]
+    return found
+
+
+def _writer(table: Table, name: str) -> Callable[[Any], Any] | None:
+    kind = table.columns[name].type
+    if isinstance(kind, UtcDateTime):
+        return _time
+    if isinstance(kind, JSON):
+        return _json
+    return None
+
+
+def _json(value: Any) -> str:
+    return "{}" if value == {} else json.dumps(value)
+
+
+@lru_cache(4096)
+def _time(value: datetime | None) -> str | None:
+    """The text in which SQLAlchemy keeps a time on SQLite: UTC, six decimals."""
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
+        value = value.astimezone(UTC)
+    return value.isoformat(" ", "microseconds")[:26]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from store.bulk import execute_many, table_of, upsert
@@ -35,6 +35,9 @@ from store.search import forget_text
 
 Place = tuple[str, str]
 """A platform and a namespace; identities are unique within one."""
+
+# Handed over as one parameter: SQLAlchemy would look at each of 500 keys otherwise.
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 
 
 class BrandHit(NamedTuple):
@@ -185,8 +188,9 @@ class _Page:
             ).where(
                 Mention.platform == self.platform,
                 Mention.namespace == self.namespace,
-                Mention.external_id.in_(self.items),
-            )
+                Mention.external_id.in_(_KEYS),
+            ),
+            {"keys": list(self.items)},
         )
         return {row.external_id: _Stored(*row) for row in rows}
 
@@ -198,11 +202,7 @@ class _Page:
             [item.post for item in new]
         )
         rows = [self._row(item.post, authors, conversations[item.post.external_id]) for item in new]
-        statement = upsert(self.session, Mention).on_conflict_do_nothing()
-        table = table_of(Mention)
-        written = self.session.execute(
-            statement.returning(table.c.id, table.c.external_id), rows
-        )
+        written = self._write(rows)
         brands: list[dict[str, Any]] = []
         count = 0
         for mention_id, external_id in written:
@@ -212,6 +212,20 @@ class _Page:
             count += 1
         execute_many(self.session, upsert(self.session, MentionBrand), brands)
         return count
+
+    def _write(self, rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
+        """Insert mentions; gives ids and external ids of those that nobody else stored first."""
+        table = table_of(Mention)
+        statement = upsert(self.session, Mention).on_conflict_do_nothing()
+        if self.session.get_bind().dialect.name == "sqlite":
+            # The write lock is ours since the transaction began, so the next ids are free.
+            first = (self.session.scalar(select(func.max(Mention.id))) or 0) + 1
+            for number, row in enumerate(rows, first):
+                row["id"] = number
+            execute_many(self.session, statement, rows)
+            return [(row["id"], row["external_id"]) for row in rows]
+        written = self.session.execute(statement.returning(table.c.id, table.c.external_id), rows)
+        return [(mention_id, external_id) for mention_id, external_id in written]
 
     def _row(self, post: Post, authors: Mapping[str, int], conversation: int) -> dict[str, Any]:
         return {
@@ -297,7 +311,8 @@ class _Page:
             select(Author.external_id, Author.id, Author.handle, Author.name, Author.followers)
             .where(Author.platform == self.platform)
             .where(Author.namespace == self.namespace)
-            .where(Author.external_id.in_(wanted))
+            .where(Author.external_id.in_(_KEYS)),
+            {"keys": list(wanted)},
         )
         found = {}
         for external_id, author_id, handle, name, followers in rows:
@@ -462,13 +477,15 @@ class _Threads:
         mentions = self.session.execute(
             select(Mention.external_id, Mention.conversation_id)
             .where(Mention.platform == self.platform, Mention.namespace == self.namespace)
-            .where(Mention.external_id.in_(names))
+            .where(Mention.external_id.in_(_KEYS)),
+            {"keys": list(names)},
         )
         keys = self.session.execute(
             select(Conversation.external_id, Conversation.id)
             .where(Conversation.platform == self.platform)
             .where(Conversation.namespace == self.namespace)
-            .where(Conversation.external_id.in_(names))
+            .where(Conversation.external_id.in_(_KEYS)),
+            {"keys": list(names)},
         )
         return dict(mentions.all()), dict(keys.all())
 

@@ -31,13 +31,10 @@ UNSCORED = "unscored"
 COMPACTION = ((900, timedelta(days=35)), (3600, timedelta(days=400)))
 """Bucket widths in seconds and the age from which they hold."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def floor(moment: datetime, width: int = BUCKET_SECONDS) -> datetime:
     """The start of the bucket of ``width`` seconds that holds a moment."""
-    seconds = int((moment - _EPOCH).total_seconds()) // width * width
-    return _EPOCH + timedelta(seconds=seconds)
+    return datetime.fromtimestamp(moment.timestamp() // width * width, UTC)
 
 
 class Counted(NamedTuple):
@@ -49,14 +46,8 @@ class Counted(NamedTuple):
     intent: str
 
 
-class _Key(NamedTuple):
-    brand_id: int
-    bucket: datetime
-    platform: str
-    language: str
-    sentiment: str
-    intent: str
-    width: int
+_COLUMNS = ("brand_id", "bucket", "width", "platform", "language", "sentiment", "intent")
+_Key = tuple[int, datetime, int, str, str, str, str]
 
 
 @dataclass(slots=True)
@@ -85,7 +76,7 @@ class Deltas:
     def count(self, brand_id: int, posted_at: datetime, as_what: Counted, by: int) -> None:
         """Add ``by`` (perhaps negative) mentions of a brand."""
         width = self.width_at(posted_at)
-        self.mentions[_Key(brand_id, floor(posted_at, width), *as_what, width)] += by
+        self.mentions[(brand_id, floor(posted_at, width), width, *as_what)] += by
 
     def count_author(self, brand_id: int, posted_at: datetime, author_id: int, by: int) -> None:
         """Add ``by`` mentions of an author to a brand's bucket."""
@@ -95,7 +86,9 @@ class Deltas:
     def write(self, session: Session) -> None:
         """Bring the changes into the tables, in key order."""
         rows = [
-            {**key._asdict(), "mentions": by} for key, by in sorted(self.mentions.items()) if by
+            {**dict(zip(_COLUMNS, key, strict=True)), "mentions": by}
+            for key, by in sorted(self.mentions.items())
+            if by
         ]
         insert = upsert(session, Rollup)
         execute_many(
@@ -206,9 +199,7 @@ def recount(session: Session, repair: bool = False) -> Recount:
             if author_id is not None:
                 truth.count_author(ALL_BRANDS, posted_at, author_id, 1)
     stored = {
-        _Key(r.brand_id, r.bucket, r.platform, r.language, r.sentiment, r.intent, r.width): (
-            r.mentions
-        )
+        (r.brand_id, r.bucket, r.width, r.platform, r.language, r.sentiment, r.intent): r.mentions
         for r in session.scalars(select(Rollup))
         if r.mentions
     }
