@@ -9,16 +9,17 @@ import socket
 from pathlib import Path
 
 import streamlit as st
+import structlog
 import uvicorn
 from anyio import to_thread
 from sqlalchemy import text
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit import config
 
-from dashboard import state, theme
+from dashboard import desk, parts, state, theme, words
 from dashboard.guard import Guard, allowed_hosts
 from dashboard.pages import SignInPages
 from dashboard.state import Services
@@ -26,6 +27,7 @@ from store import counters
 from store.errors import StoreError
 
 _SCRIPT = Path(__file__).parent / "streamlit_app.py"
+log = structlog.get_logger(__name__)
 _LOOPBACK = {"127.0.0.1", "::1"}
 
 
@@ -43,8 +45,11 @@ def create_app(services: Services) -> st.App:
             *pages.routes(),
             Route("/healthz", _Health(services).answer, methods=["GET"]),
             Route("/metrics", _Metrics(services).answer, methods=["GET"]),
+            Route("/favicon.ico", _icon, methods=["GET"]),
+            Route("/favicon.png", _icon, methods=["GET"]),
         ],
         middleware=[Middleware(Guard, sign_in=installed.sign_in, settings=settings)],
+        on_script_error=_say_error,
     )
 
 
@@ -103,6 +108,26 @@ def _configure_streamlit(services: Services) -> None:
     config.get_config_options()
     for name, value in options.items():
         config.set_option(name, value)
+
+
+async def _icon(_request: Request) -> Response:
+    return FileResponse(theme.ICON)
+
+
+def _say_error(error: Exception) -> bool:
+    """Put a sentence on the page where Streamlit would put a stack trace; log the trace."""
+    log.error("page_failed", error=type(error).__name__, exc_info=error)
+    person = desk.who() if not isinstance(error, StoreError) else None
+    said = words.of(person.language if person else "en")
+    if isinstance(error, StoreError):
+        sentence = str(error)
+    else:
+        sentence = said.t(
+            "Something went wrong on this page; nothing of yours was lost. Load the page again. If "
+            "it stays like this, the log of the service says why."
+        )
+    parts.notice(sentence, "error")
+    return True
 
 
 class _Health:

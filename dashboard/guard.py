@@ -7,9 +7,15 @@ own front end, which hold nothing of ours.
 
 from __future__ import annotations
 
+import base64
+import functools
+import hashlib
+import re
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import streamlit
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
@@ -18,14 +24,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.state import DashboardSettings
 from service.signin import COOKIE, SignIn
 
-_OPEN = {"/sign-in", "/sign-out", "/set-up", "/healthz", "/metrics", "/favicon.png"}
+_OPEN = {"/sign-in", "/sign-out", "/set-up", "/healthz", "/metrics", "/favicon.ico", "/favicon.png"}
 _OPEN_FOLDERS = ("/static/",)
 
 # Streamlit compiles chart specifications (Vega) with Function() and loads its components from
 # blobs, and its style library writes style elements: hence 'unsafe-eval', blob: and inline styles.
-# Scripts written into a page are refused all the same.
+# Scripts written into a page are refused all the same, but for those of Streamlit's own index.html,
+# which are named by their hashes.
 _CONTENT_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' blob:; "
+    "default-src 'self'; script-src 'self' 'unsafe-eval' 'wasm-unsafe-eval' blob: {scripts}; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self' {websocket}; worker-src 'self' blob:; frame-src 'none'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
@@ -146,7 +153,10 @@ class Guard:
 
     def _with_headers(self, send: Send, host: str) -> Send:
         policy = _CONTENT_POLICY.format(
-            websocket=f"{'wss' if self._secure else 'ws'}://{host}" if _is_plain(host) else "'self'"
+            scripts=_inline_scripts(),
+            websocket=f"{'wss' if self._secure else 'ws'}://{host}"
+            if _is_plain(host)
+            else "'self'",
         )
 
         async def sending(message: Message) -> None:
@@ -160,6 +170,14 @@ class Guard:
             await send(message)
 
         return sending
+
+
+@functools.cache
+def _inline_scripts() -> str:
+    index = Path(streamlit.__file__).parent / "static" / "index.html"
+    found = re.findall(r"<script>(.*?)</script>", index.read_text("utf-8"), re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in found]
+    return " ".join(f"'sha256-{one}'" for one in hashes)
 
 
 def _is_plain(host: str) -> bool:

@@ -29,14 +29,14 @@ class Words:
         if self.language != "en":
             self._catalogue = gettext.translation(DOMAIN, LOCALE, [self.language])
 
-    def t(self, text: str, **values: object) -> str:
+    def t(self, text: str, /, **values: object) -> str:
         """The text in this language, its ``{names}`` filled in."""
         if not text:
             return ""
         found = self._catalogue.gettext(text)
         return found.format(**values) if values else found
 
-    def nt(self, one: str, many: str, n: int, **values: object) -> str:
+    def nt(self, one: str, many: str, n: int, /, **values: object) -> str:
         """The text for ``n`` things; ``{n}`` is filled in as given in ``values``, else as ``n``."""
         return self._catalogue.ngettext(one, many, n).format(**{"n": n, **values})
 

@@ -1,0 +1,145 @@
+"""Rows for the dashboard's tests: brands, staff, posts in two languages, some of them hostile."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.signin import hash_password
+from store import users
+from store.assessments import Unassessed, record_assessments
+from store.database import Store
+from store.ingest import BrandHit, Incoming, ingest
+from store.models import Brand, Mention, User
+from store.posts import Post, PostAuthor
+
+PASSWORD = "correct horse battery"
+HOSTILE = (
+    "<script>window.hacked=1</script><img src=x onerror=window.hacked=2> "
+    "[click](javascript:alert(1)) ![pic](https://evil.example/x.png) :red[red] $x$ "
+    '=HYPERLINK("http://evil.example") \u202egnp.exe\u202c see https://evil.example/a'
+)
+
+_NEGATIVE = [
+    "My order arrived broken and nobody answers the phone.",
+    "Third week without a refund, this is ridiculous.",
+    "快递三天没动静,客服一直不回消息。",
+    "退款拖了两个星期还没到账,太失望了。",
+]
+_NEUTRAL = [
+    "Does anyone know whether the kettle works with 110 V?",
+    "请问这款水壶支持开发票吗?",
+    "Saw the new store opening on Main Street today.",
+]
+_POSITIVE = [
+    "Support sorted it out within an hour, thank you!",
+    "用了一个月,保温效果真的很好,推荐。",
+    "The new kettle is quiet and quick. Happy with it.",
+]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A fixed reading in the shape that the assess stage records."""
+
+    sentiment: str
+    p_negative: float
+    p_neutral: float
+    p_positive: float
+    intent: str
+    urgency: int
+    language: str
+    unsure: bool = False
+    intent_probabilities: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
+    emotion: str = "neutral"
+    emotion_probabilities: tuple[float, ...] = (1.0,)
+    model: str = "fixed"
+    vector: bytes | None = None
+
+
+def add_brand(session: Session, name: str, now: datetime, **more: object) -> Brand:
+    brand = Brand(name=name, created_at=now, handles=[], **more)
+    session.add(brand)
+    session.flush()
+    return brand
+
+
+def add_user(
+    session: Session, email: str, role: str, now: datetime, **more: object
+) -> User:
+    return users.create(
+        session,
+        users.NewUser(email, role, hash_password(PASSWORD), name=email.split("@")[0].title(), **more),
+        now,
+    )
+
+
+def reading_of(words: str, language: str) -> Reading:
+    if words in _NEGATIVE or "script" in words:
+        return Reading("negative", 0.9, 0.07, 0.03, "complaint", 2, language)
+    if words in _POSITIVE:
+        return Reading("positive", 0.03, 0.07, 0.9, "praise", 0, language)
+    return Reading("neutral", 0.1, 0.8, 0.1, "enquiry", 1, language)
+
+
+def add_posts(
+    store: Store,
+    brand_id: int,
+    now: datetime,
+    *,
+    count: int,
+    days: float,
+    seed: int = 1,
+    live: bool = False,
+    words: str | None = None,
+) -> None:
+    """``count`` scored posts spread over the last ``days`` days, the same ones for a seed."""
+    dice = random.Random(seed)
+    incoming = []
+    for number in range(count):
+        text = words or dice.choice(dice.choice([_NEGATIVE, _NEUTRAL, _NEUTRAL, _POSITIVE]))
+        language = "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
+        person = dice.randrange(60)
+        name = dice.choice(["Ann Reed", "李雷", "Tom", "王芳", "Mika"]) + f" {person}"
+        platform = dice.choice(["bluesky", "bluesky", "email", "rss"])
+        external = f"{seed}-{brand_id}-{number}"
+        incoming.append(
+            Incoming(
+                Post(
+                    platform=platform,
+                    external_id=external,
+                    text=text,
+                    posted_at=now - timedelta(days=days * dice.random()),
+                    author=PostAuthor(f"{platform}-{person}", f"user{person}", name, followers=person),
+                    conversation=external,
+                    url=f"https://posts.example/{external}",
+                    language=language,
+                ),
+                [BrandHit(brand_id)],
+            )
+        )
+    for start in range(0, len(incoming), 400):
+        page = incoming[start : start + 400]
+        with store.write() as session:
+            ingest(session, page, live=live, now=now)
+    score_everything(store, now)
+
+
+def score_everything(store: Store, now: datetime) -> None:
+    while True:
+        with store.write() as session:
+            waiting = session.scalars(
+                select(Mention).where(Mention.assessed_at.is_(None)).limit(400)
+            ).all()
+            if not waiting:
+                return
+            readings = [
+                (Unassessed(one.id, one.text, one.edited_at), reading_of(one.text, one.language))
+                for one in waiting
+            ]
+            session.expunge_all()
+            record_assessments(session, readings, now)
