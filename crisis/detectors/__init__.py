@@ -1,0 +1,1 @@
+"""Online detectors: one point in, one verdict out, constant time and memory."""
