@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -46,11 +47,8 @@ class Settings(BaseModel):
     base_url: str = Field(
         "",
         description="Address people reach the dashboard under, for links in notifications. "
-        "Empty: `http://localhost:<port>`.",
-    )
-    allowed_hosts: str = Field(
-        "localhost,127.0.0.1",
-        description="Host names the dashboard answers to, separated by commas; `*` for any.",
+        "Its host is also the one name, besides this machine's own, that the dashboard answers "
+        "to. Empty: `http://localhost:<port>`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged."
@@ -81,9 +79,6 @@ class Settings(BaseModel):
         le=120,
         description="Minutes the alert stage waits for late posts before it closes a bucket.",
     )
-    metrics_token: str = Field(
-        "", description="Token that opens `/metrics` to other machines; empty: this machine only."
-    )
 
     @field_validator("data_dir", mode="after")
     @classmethod
@@ -99,6 +94,11 @@ class Settings(BaseModel):
     def resolved_base_url(self) -> str:
         """The dashboard's address without a slash at the end."""
         return (self.base_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def settle(self) -> timedelta:
+        """How long a bucket stays open for late posts."""
+        return timedelta(minutes=self.settle_minutes)
 
     @property
     def key_file(self) -> Path:

@@ -30,6 +30,7 @@ class ClaimedSource:
     secrets: bytes | None
     cursor: Mapping[str, Any] | None
     interval: timedelta
+    created_at: datetime
     started_at: datetime
 
 
@@ -65,6 +66,7 @@ def claim_due(
                 secrets=source.secrets,
                 cursor=source.cursor,
                 interval=timedelta(seconds=source.interval_seconds),
+                created_at=source.created_at,
                 started_at=now,
             )
         )

@@ -1,0 +1,1 @@
+"""The commands of ``groundswell``, one module per group."""

@@ -1,0 +1,127 @@
+"""The flow of a mention: collect → assess → watch → triage → deliver.
+
+Each stage takes what is pending from the store and may be run twice, by any number of processes:
+slow work (platforms, the model) happens on claimed rows outside any transaction, and what comes of
+it is written in one. A stage returns how much it did; 0 means that nothing was pending.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import structlog
+from sqlalchemy.orm import Session
+
+from crisis.watch import watch_brand
+from responder import sla, tickets, triage
+from service import deliver
+from service.collect import collect
+from service.wiring import Services, worker_name
+from store import rollups, sessions, sources
+from store.assessments import claim_unassessed, record_assessments
+from store.brands import all_brands
+
+log = structlog.get_logger()
+
+
+class Pipeline:
+    """The stages of one process. Setting ``stopping`` ends every stage after its current batch."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.worker = worker_name()
+        self.stopping = threading.Event()
+
+    def collect(self, only: int | None = None) -> int:
+        """Run the sources whose time has come, one after the other."""
+        return sum(1 for source in self._due(only) if collect(self.services, source, self.worker))
+
+    def assess(self) -> int:
+        """Let the model read what waits, live mentions first."""
+        services, done = self.services, 0
+        while not self.stopping.is_set():
+            now = services.clock.now()
+            waiting = services.store.transact(
+                lambda session, now=now: claim_unassessed(
+                    session, self.worker, now, services.settings.scoring_batch
+                )
+            )
+            if not waiting:
+                break
+            readings = services.model().assess([mention.text for mention in waiting])
+            pairs = list(zip(waiting, readings, strict=True))
+            done += services.store.transact(
+                lambda session, pairs=pairs: record_assessments(
+                    session, pairs, services.clock.now()
+                )
+            )
+        return done
+
+    def watch(self) -> int:
+        """Close buckets and feed them to the detectors; returns the detections."""
+        services, found = self.services, 0
+        with services.store.read() as session:
+            brands = [brand.id for brand in all_brands(session)]
+        for brand in brands:
+            if self.stopping.is_set():
+                break
+            result = services.store.transact(
+                lambda session, brand=brand: watch_brand(
+                    session, brand, services.clock.now(), settle=services.settings.settle
+                )
+            )
+            found += len(result.detections)
+        return found
+
+    def triage(self) -> int:
+        """Open tickets, attach what belongs to them."""
+        return self._repeat(
+            lambda session: triage.triage_pending(session, self.services.clock.now()).taken
+        )
+
+    def deliver(self) -> int:
+        """Send replies and notifications."""
+        return deliver.replies(self.services, self.worker, self.stopping) + deliver.notifications(
+            self.services, self.worker, self.stopping
+        )
+
+    def upkeep(self) -> int:
+        """What time itself brings: breached clocks, woken tickets, compaction, ended sessions."""
+        store, clock = self.services.store, self.services.clock
+        done = self._repeat(lambda session: len(tickets.wake_due(session, clock.now())))
+        done += self._repeat(lambda session: len(sla.mark_breaches(session, clock.now())))
+        done += self._repeat(lambda session: rollups.compact(session, clock.now()))
+        store.transact(lambda session: sources.forget_old_runs(session, clock.now()))
+        store.transact(lambda session: sessions.forget_old(session, clock.now()))
+        return done
+
+    def run_until_idle(self) -> None:
+        """Every stage until nothing is pending."""
+        self.collect()
+        while not self.stopping.is_set():
+            done = self.assess() + self.watch() + self.triage() + self.deliver() + self.upkeep()
+            if not done:
+                break
+
+    def _due(self, only: int | None) -> Iterator[sources.ClaimedSource]:
+        seen: set[int] = set()
+        while not self.stopping.is_set():
+            due = self.services.store.transact(
+                lambda session: sources.claim_due(
+                    session, self.worker, self.services.clock.now(), limit=1, only=only
+                )
+            )
+            if not due or due[0].id in seen:
+                break
+            seen.add(due[0].id)
+            yield due[0]
+
+    def _repeat(self, work: Callable[[Session], int]) -> int:
+        total = 0
+        while not self.stopping.is_set():
+            done = self.services.store.transact(work)
+            total += done
+            if not done:
+                break
+        return total

@@ -1,0 +1,135 @@
+"""Where the parts are put together: the one place that knows every connector and channel."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from listeners.base import Listener, ListenerError
+from listeners.bluesky import BlueskyListener
+from listeners.demo import DemoListener
+from listeners.email import EmailListener
+from listeners.rss import RssListener
+from notify.apprise import AppriseNotifier
+from notify.base import Notifier
+from notify.console import ConsoleNotifier
+from responder.channels.base import ReplyChannel, ReplyError
+from responder.channels.bluesky import BlueskyChannel
+from responder.channels.console import ConsoleChannel
+from responder.channels.email import EmailChannel
+from sentiment.base import SentimentModel
+from service.settings import Settings
+from store.clock import Clock, SystemClock
+from store.database import Store
+from store.secrets import SecretBox, SecretsError
+
+Builder = Callable[[Mapping[str, Any], Mapping[str, Any], Clock], Any]
+
+LISTENERS: dict[str, Builder] = {
+    "bluesky": BlueskyListener.from_config,
+    "demo": DemoListener.from_config,
+    "email": EmailListener.from_config,
+    "rss": RssListener.from_config,
+}
+"""Connectors that can be polled, by the name that a source carries."""
+
+CHANNELS: dict[str, Builder] = {
+    "bluesky": BlueskyChannel.from_config,
+    "demo": ConsoleChannel.from_config,
+    "email": EmailChannel.from_config,
+}
+"""Ways out, by the platform of the mention that is answered."""
+
+
+def worker_name() -> str:
+    """A name for this process that no other process has at the same time."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What every part of the running process is given."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    secrets: SecretBox
+    _model: list[SentimentModel] = field(default_factory=list, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def model(self) -> SentimentModel:
+        """The sentiment model, loaded at its first use and once per process."""
+        with self._lock:
+            if not self._model:
+                self._model.append(load_model(self.settings.model, self.settings.threads or None))
+            return self._model[0]
+
+    def listener(self, connector: str, config: Mapping[str, Any], sealed: bytes | None) -> Listener:
+        """The listener of a source. Raises ListenerError when its settings are wrong."""
+        builder = LISTENERS.get(connector)
+        if builder is None:
+            raise ListenerError(
+                f"There is no connector {connector!r}. Choose one of: {', '.join(LISTENERS)}.",
+                permanent=True,
+            )
+        try:
+            listener: Listener = builder(config, self.secrets.unseal(sealed), self.clock)
+        except SecretsError as error:
+            raise ListenerError(str(error), permanent=True) from error
+        return listener
+
+    def channel(
+        self, platform: str, config: Mapping[str, Any], sealed: bytes | None
+    ) -> ReplyChannel:
+        """The reply channel of a platform. Raises ReplyError when its settings are wrong."""
+        builder = CHANNELS.get(platform)
+        if builder is None:
+            raise ReplyError(
+                f"Replies to {platform} cannot be sent from here: answer there by hand.",
+                permanent=True,
+            )
+        try:
+            channel: ReplyChannel = builder(config, self.secrets.unseal(sealed), self.clock)
+        except (SecretsError, ValueError) as error:
+            raise ReplyError(str(error), permanent=True) from error
+        return channel
+
+    def notifier(self, kind: str, sealed: bytes | None) -> Notifier:
+        """The way to a notification target."""
+        if kind == "console":
+            return ConsoleNotifier()
+        return AppriseNotifier(str(self.secrets.unseal(sealed).get("url", "")))
+
+
+def load_model(name: str, threads: int | None = None) -> SentimentModel:
+    """The bundled model, or one of Hugging Face by name or folder. Raises ModelError."""
+    if name == "bundled":
+        from sentiment.encoder import BundledModel
+
+        return BundledModel.load(threads=threads)
+    from sentiment.hub import HubModel  # brings torch with it
+
+    return HubModel.load(name)
+
+
+def build(settings: Settings, clock: Clock | None = None, *, upgrade: bool = False) -> Services:
+    """Open everything. Raises StoreError, SecretsError, OSError with what to do.
+
+    ``upgrade`` brings the database to this version first; without it an older database is refused.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.resolved_database_url)
+    if upgrade:
+        store.upgrade()
+    else:
+        store.check()
+    return Services(
+        settings=settings,
+        store=store,
+        clock=clock or SystemClock(),
+        secrets=SecretBox.open(settings.key_file),
+    )
