@@ -176,12 +176,9 @@ def resume(session: Session, ticket_id: int, at: datetime) -> int:
     return resumed
 
 
-def restart_resolution(session: Session, ticket_id: int, at: datetime) -> bool:
-    """Give a reopened ticket its full time to a resolution again.
-
-    An earlier breach stays in the ticket's history.
-    """
-    clock = rows.clocks_of(session, ticket_id, lock=True).get(RESOLUTION)
+def restart(session: Session, ticket_id: int, kind: str, at: datetime) -> bool:
+    """Give a reopened ticket its full time again. An earlier breach stays in its history."""
+    clock = rows.clocks_of(session, ticket_id, lock=True).get(kind)
     if clock is None:
         return False
     clock.started_at = at

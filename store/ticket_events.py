@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.models import AuditEvent, TicketEvent
+
+ANSWERS = ("replied", "replied_by_hand")
+"""Kinds of events that mean that the customer got an answer."""
 
 
 def add_event(
@@ -16,6 +20,7 @@ def add_event(
     now: datetime,
     kind: str,
     user_id: int | None = None,
+    /,
     **detail: Any,
 ) -> TicketEvent:
     """Write one line of a ticket's history. ``detail`` holds JSON values."""
@@ -30,6 +35,7 @@ def add_action(
     now: datetime,
     kind: str,
     user_id: int | None,
+    /,
     **detail: Any,
 ) -> TicketEvent:
     """Write what a person did, into the ticket's history and into the audit log.
@@ -49,3 +55,46 @@ def add_action(
         )
     )
     return add_event(session, ticket_id, now, kind, user_id, **detail)
+
+
+def unanswered_messages(session: Session, ticket_id: int) -> int:
+    """How often the customer wrote again since they opened the ticket or we last answered."""
+    since = (
+        select(func.max(TicketEvent.id))
+        .where(
+            TicketEvent.ticket_id == ticket_id,
+            TicketEvent.kind.in_(("opened", *ANSWERS)),
+        )
+        .scalar_subquery()
+    )
+    return (
+        session.scalar(
+            select(func.count(TicketEvent.id)).where(
+                TicketEvent.ticket_id == ticket_id,
+                TicketEvent.kind == "mention",
+                TicketEvent.id > func.coalesce(since, 0),
+            )
+        )
+        or 0
+    )
+
+
+def last_event(session: Session, ticket_id: int, kind: str) -> TicketEvent | None:
+    """The newest event of a kind in a ticket's history."""
+    return session.scalars(
+        select(TicketEvent)
+        .where(TicketEvent.ticket_id == ticket_id, TicketEvent.kind == kind)
+        .order_by(TicketEvent.id.desc())
+        .limit(1)
+    ).first()
+
+
+def answered_since(session: Session, ticket_id: int, since: datetime) -> datetime | None:
+    """When a ticket was first answered after a moment."""
+    return session.scalar(
+        select(func.min(TicketEvent.at)).where(
+            TicketEvent.ticket_id == ticket_id,
+            TicketEvent.kind.in_(ANSWERS),
+            TicketEvent.at >= since,
+        )
+    )

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store.models import (
@@ -21,10 +20,9 @@ from store.models import (
     MentionBrand,
     Source,
     Ticket,
-    TicketConversation,
-    TicketEvent,
 )
 from store.models.mentions import TRIAGE_READY
+from store.ticket_events import last_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,61 +188,6 @@ def _brands(session: Session, ids: Sequence[int]) -> dict[int, list[ConcernedBra
     return found
 
 
-# Tickets of conversations
-
-
-def lock_ticket(session: Session, ticket_id: int) -> Ticket | None:
-    """A ticket as it stands now, held until the transaction ends; None when there is none."""
-    return session.scalars(
-        select(Ticket)
-        .where(Ticket.id == ticket_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).first()
-
-
-def active_ticket(session: Session, conversation_id: int) -> Ticket | None:
-    """The ticket that a conversation belongs to now, locked."""
-    ticket_id = session.scalar(
-        select(TicketConversation.ticket_id).where(
-            TicketConversation.conversation_id == conversation_id, TicketConversation.active
-        )
-    )
-    return None if ticket_id is None else lock_ticket(session, ticket_id)
-
-
-def open_ticket(session: Session, ticket: Ticket, conversation_id: int, now: datetime) -> bool:
-    """Save a new ticket with its conversation; false when the conversation got one meanwhile.
-
-    When it is false, nothing of the ticket is kept.
-    """
-    try:
-        with session.begin_nested():
-            session.add(ticket)
-            session.flush()
-            session.add(
-                TicketConversation(
-                    ticket_id=ticket.id, conversation_id=conversation_id, linked_at=now
-                )
-            )
-            session.flush()
-    except IntegrityError:
-        return False
-    return True
-
-
-def retire_link(session: Session, ticket_id: int, conversation_id: int) -> None:
-    """Let a conversation go from a ticket that is long done, so that a new one can have it."""
-    session.execute(
-        update(TicketConversation)
-        .where(
-            TicketConversation.ticket_id == ticket_id,
-            TicketConversation.conversation_id == conversation_id,
-        )
-        .values(active=False)
-    )
-
-
 def customer_of(session: Session, author_id: int | None) -> int | None:
     """The customer an author belongs to, if they are one yet."""
     if author_id is None:
@@ -264,35 +207,8 @@ def recent_tickets(session: Session, customer_id: int, but: int, since: datetime
     )
 
 
-def unanswered_messages(session: Session, ticket_id: int) -> int:
-    """How often the customer wrote again since they opened the ticket or we last answered."""
-    since = (
-        select(func.max(TicketEvent.id))
-        .where(
-            TicketEvent.ticket_id == ticket_id,
-            TicketEvent.kind.in_(("opened", "replied", "replied_by_hand")),
-        )
-        .scalar_subquery()
-    )
-    return (
-        session.scalar(
-            select(func.count(TicketEvent.id)).where(
-                TicketEvent.ticket_id == ticket_id,
-                TicketEvent.kind == "mention",
-                TicketEvent.id > func.coalesce(since, 0),
-            )
-        )
-        or 0
-    )
-
-
 def opened_for(session: Session, ticket_id: int) -> datetime | None:
     """When the post was posted that the ticket was opened for."""
-    detail = session.scalars(
-        select(TicketEvent.detail)
-        .where(TicketEvent.ticket_id == ticket_id, TicketEvent.kind == "opened")
-        .order_by(TicketEvent.id.desc())
-        .limit(1)
-    ).first()
-    posted = (detail or {}).get("posted_at")
+    event = last_event(session, ticket_id, "opened")
+    posted = event.detail.get("posted_at") if event is not None else None
     return datetime.fromisoformat(posted) if posted else None
