@@ -1,0 +1,173 @@
+"""Replies by e-mail: one message to the customer, in the thread, through an SMTP server.
+
+A reply's Message-ID is made from our own key before the first attempt. An SMTP server cannot be
+asked whether it has a message, so after a doubt (``maybe_sent``) a person decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any, ClassVar
+
+from platforms.errors import PlatformError
+from platforms.mail import TIMEOUT, MailAccount, mail_address, read_account, submit
+from responder.channels.base import OutgoingReply, ReplyError, ReplyRules, SentReply
+from store.clock import Clock
+
+LONGEST = 50_000  # characters; more is no answer any more
+_ANSWERED = re.compile(
+    r"^\s*((re|aw|antw|sv|vs|odp|ynt|r|答复|回复|回覆|答覆)\s*(\[\d+\])?\s*[:：]\s*)+",
+    re.IGNORECASE,
+)
+_ID = re.compile(r"[!-;=?-~]{1,900}")  # printable ASCII but < and >
+
+
+class EmailChannel:
+    """Implements ``ReplyChannel`` for one mailbox's address."""
+
+    channel: ClassVar[str] = "email"
+    rules: ClassVar[ReplyRules] = ReplyRules(max_length=LONGEST, public=False, can_be_asked=False)
+
+    def __init__(
+        self, account: MailAccount, password: str, clock: Clock, timeout: float = TIMEOUT
+    ) -> None:
+        self._account = account
+        self._password = password
+        self._clock = clock
+        self._timeout = timeout
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], secrets: Mapping[str, Any], clock: Clock
+    ) -> EmailChannel:
+        """From a source's settings and secrets. Raises a permanent ReplyError naming a field."""
+        try:
+            account, password = read_account(config, secrets, "smtp")
+        except PlatformError as error:
+            raise _reply_error(error) from error
+        return cls(account, password, clock)
+
+    def prepare(self, key: str, now: datetime) -> str:
+        """The Message-ID, without angle brackets."""
+        del now
+        digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+        domain = self._account.address.rsplit("@", 1)[1]
+        return f"{digest}@{domain}"
+
+    def find(self, reply: OutgoingReply) -> SentReply | None:
+        """None: no mail server can say whether it took a message."""
+        _message_id(reply)
+        return None
+
+    def send(self, reply: OutgoingReply) -> SentReply:
+        """Hand it to the SMTP server."""
+        if not reply.body.strip():
+            raise ReplyError("The reply is empty.", permanent=True)
+        if len(reply.body) > LONGEST:
+            raise ReplyError(
+                f"The reply has {len(reply.body)} characters; {LONGEST} are possible.",
+                permanent=True,
+            )
+        recipient = _recipient(reply)
+        message = self._message(reply, recipient)
+        try:
+            submit(
+                self._account,
+                self._password,
+                recipient,
+                _thread_headers(reply) + message.as_bytes(),
+                self._timeout,
+            )
+        except PlatformError as error:
+            raise _reply_error(error) from error
+        return SentReply(external_id=_message_id(reply))
+
+    def close(self) -> None:
+        """A connection lives only as long as a message takes."""
+
+    def _message(self, reply: OutgoingReply, recipient: str) -> EmailMessage:
+        message = EmailMessage(policy=SMTP)
+        user, _, domain = self._account.address.rpartition("@")
+        message["From"] = Address(_one_line(self._account.name), user, domain)
+        user, _, domain = recipient.rpartition("@")
+        message["To"] = Address("", user, domain)
+        message["Subject"] = _subject(str(reply.to.get("subject") or ""))
+        message["Date"] = format_datetime(self._clock.now())
+        body = reply.body.replace("\r\n", "\n").replace("\r", "\n")
+        # Both travel through servers that know no 8-bit text; the first stays readable as it is.
+        few = sum(not char.isascii() for char in body) * 4 < len(body)
+        message.set_content(body, charset="utf-8", cte="quoted-printable" if few else "base64")
+        return message
+
+
+def _thread_headers(reply: OutgoingReply) -> bytes:
+    """Message-ID, In-Reply-To and References, written by hand.
+
+    EmailMessage would encode an id longer than a line as if it were text, which no mail program
+    recognises as an id. Only checked ids get here, so no line can begin a header of its own.
+    """
+    lines = [f"Message-ID: <{_message_id(reply)}>"]
+    parent = _valid_id(reply.to.get("message_id"))
+    if parent:
+        references = dict.fromkeys([*_valid_ids(reply.to.get("references")), parent])
+        lines.append(f"In-Reply-To: <{parent}>")
+        lines.append("References: " + "\r\n ".join(f"<{one}>" for one in references))
+    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+
+
+def _recipient(reply: OutgoingReply) -> str:
+    try:
+        address = mail_address(str(reply.to.get("from") or ""))
+        user, _, domain = address.rpartition("@")
+        if not user.isascii():
+            raise ValueError("the part before @ holds other letters than a to z")
+        return f"{user}@{domain.encode('idna').decode()}"
+    except ValueError as error:
+        raise ReplyError(
+            "The customer's address cannot be written to. Answer by hand.", permanent=True
+        ) from error
+
+
+def _subject(subject: str) -> str:
+    return f"Re: {_ANSWERED.sub('', _one_line(subject))}".strip()[:250]
+
+
+def _one_line(text: str) -> str:
+    """Without line breaks and other control characters, which could begin a header of their own."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _message_id(reply: OutgoingReply) -> str:
+    found = _valid_id(reply.platform_key)
+    if not found:
+        raise ReplyError(
+            "This reply was saved without its Message-ID and is not sent, since it could then "
+            "arrive twice. Write it again.",
+            permanent=True,
+        )
+    return found
+
+
+def _valid_id(found: object) -> str:
+    return found if isinstance(found, str) and _ID.fullmatch(found) else ""
+
+
+def _valid_ids(found: object) -> Sequence[str]:
+    listed = found if isinstance(found, list | tuple) else ()
+    return [one for one in map(_valid_id, listed) if one]
+
+
+def _reply_error(error: PlatformError) -> ReplyError:
+    return ReplyError(
+        str(error),
+        permanent=error.permanent,
+        retry_after=error.retry_after,
+        maybe_sent=error.maybe_sent,
+    )
