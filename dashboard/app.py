@@ -37,7 +37,7 @@ def create_app(services: Services) -> st.App:
     _configure_streamlit(services)
     settings = services.settings
     pages = SignInPages(
-        installed.sign_in, services.clock, secure=settings.base_url.startswith("https://")
+        installed.sign_in, services.clock, secure=settings.resolved_base_url.startswith("https://")
     )
     return st.App(
         _SCRIPT,

@@ -12,7 +12,7 @@ from dashboard import terms, theme
 from dashboard.desk import Desk
 from store.trends import SENTIMENTS, Bin, Slice
 
-_HEIGHT = 280
+_HEIGHT = 320
 Drawn = alt.Chart | alt.LayerChart | alt.FacetChart
 
 
@@ -51,32 +51,36 @@ def volume(desk: Desk, bins: Sequence[Bin]) -> Drawn:
     """Mentions per step, stacked by sentiment."""
     rows: list[dict[str, Any]] = []
     for one in bins:
-        for order, name in enumerate(SENTIMENTS):
+        below = 0
+        for name in SENTIMENTS:
+            count = getattr(one.counts, name)
+            hour = desk.period.step == "hour"
             rows.append(
                 {
                     "start": wall_clock(desk, one.start),
                     "end": wall_clock(desk, one.end),
-                    "when": desk.formats.moment(one.start)
-                    if desk.period.step == "hour"
-                    else desk.formats.day(one.start),
+                    "low": below,
+                    "high": below + count,
+                    "when": (desk.formats.moment if hour else desk.formats.day)(one.start),
                     "sentiment": desk.t(terms.SENTIMENTS[name]),
-                    "order": order,
-                    "mentions": getattr(one.counts, name),
+                    "mentions": count,
                 }
             )
+            below += count
     unit = desk.t("Mentions per hour") if desk.period.step == "hour" else desk.t("Mentions per day")
     zone = desk.t("Time in {zone}", zone=desk.formats.zone_name)
     drawn: alt.Chart = (
         alt.Chart(_data(rows), height=_HEIGHT)
-        .mark_bar(binSpacing=1 if len(bins) < 120 else 0)
+        # Rectangles, since a stacked bar cannot span the time from one edge to the next.
+        .mark_rect(stroke="white", strokeWidth=0.5 if len(bins) < 200 else 0)
         .encode(
             x=_time_axis(desk, zone),
             x2="end:T",
-            y=alt.Y("mentions:Q", title=unit, stack="zero", scale=alt.Scale(zero=True)),
+            y=alt.Y("low:Q", title=unit, scale=alt.Scale(zero=True)),
+            y2="high:Q",
             color=alt.Color(
                 "sentiment:N", scale=_colours(desk), legend=alt.Legend(title=None, orient="top")
             ),
-            order=alt.Order("order:Q"),
             tooltip=[
                 alt.Tooltip("when:N", title=desk.t("From")),
                 alt.Tooltip("sentiment:N", title=desk.t("Sentiment")),
@@ -99,7 +103,7 @@ def negative_share(desk: Desk, bins: Sequence[Bin]) -> Drawn:
         for one in bins
     ]
     drawn: alt.Chart = (
-        alt.Chart(_data(rows), height=140)
+        alt.Chart(_data(rows), height=200)
         .mark_line(
             color=theme.SENTIMENT["negative"],
             strokeWidth=2,
@@ -172,7 +176,7 @@ def bars(desk: Desk, slices: Sequence[Slice], names: dict[str, str], title: str)
         .mark_text(align="left", dx=4, color="#7A8594")
         .encode(y=y, x=alt.X("mentions:Q"), text="label:N")
     )
-    return alt.layer(drawn, labels).properties(height=max(60, 28 * len(sums) + 12))
+    return alt.layer(drawn, labels).properties(height=28 * len(sums) + 64)
 
 
 def share_of_voice(desk: Desk, slices: Sequence[Slice], names: dict[str, str]) -> Drawn:
@@ -210,7 +214,7 @@ def share_of_voice(desk: Desk, slices: Sequence[Slice], names: dict[str, str]) -
     return alt.layer(
         base.mark_bar(height=14, color=theme.ACCENT),
         base.mark_text(align="left", dx=4, color="#7A8594").encode(text="label:N"),
-    ).properties(height=max(60, 28 * len(rows) + 12))
+    ).properties(height=28 * len(rows) + 64)
 
 
 def sparkline(
@@ -239,4 +243,4 @@ def sparkline(
             rule.mark_rule(color="#7A8594", strokeDash=[4, 3]),
             rule.mark_text(align="left", dx=4, dy=-40, color="#7A8594").encode(text="name:N"),
         ]
-    return alt.layer(*layers).properties(height=110)
+    return alt.layer(*layers).properties(height=150)

@@ -59,6 +59,10 @@ class Desk:
         """The database of this process."""
         return state.installed().services.store
 
+    def clock_now(self) -> datetime:
+        """This moment; ``now`` is when the page began to be drawn."""
+        return state.installed().services.clock.now()
+
     def t(self, text: str, /, **values: object) -> str:
         """A text of the interface in the reader's language."""
         return self.words.t(text, **values)

@@ -14,7 +14,7 @@ from dashboard import levels, periods, state, theme, words
 from dashboard.desk import Desk
 from dashboard.hostile import escape, to_markdown
 from dashboard.rights import Right, may
-from dashboard.views import trends
+from dashboard.views import brands, mentions, sources, team, trends
 from dashboard.words import N_, Words
 from service.signin import Person
 from store import users
@@ -24,7 +24,11 @@ _WORK, _INSIGHT, _SET_UP = N_("Work"), N_("Insight"), N_("Set-up")
 
 # group, address, title, icon, the right it takes, the view
 VIEWS: list[tuple[str, str, str, str, Right, View]] = [
+    (_WORK, "mentions", N_("Mentions"), ":material/forum:", "read_inbox", mentions.show),
     (_INSIGHT, "trends", N_("Trends"), ":material/monitoring:", "read_trends", trends.show),
+    (_SET_UP, "brands", N_("Brands & queries"), ":material/sell:", "edit_brands", brands.show),
+    (_SET_UP, "sources", N_("Sources"), ":material/rss_feed:", "read_sources", sources.show),
+    (_SET_UP, "team", N_("Team"), ":material/group:", "edit_team", team.show),
 ]
 
 
@@ -37,9 +41,9 @@ def show() -> None:
     if person is None:
         _signed_out(said)
         return
-    brands = desks.brands_of(person)
+    permitted = desks.brands_of(person)
     chosen = st.navigation(_pages(person, said), expanded=True)
-    desk = _top_line(person, said, brands)
+    desk = _top_line(person, said, permitted)
     levels.show(desk)
     st.session_state["desk"] = desk
     chosen.run()
@@ -55,11 +59,16 @@ def _signed_out(said: Words) -> None:
 def _pages(person: Person, said: Words) -> dict[str, list[Page]]:
     permitted = [one for one in VIEWS if may(person, one[4])]
     # Streamlit serves its default page at "/" only; a hidden one leaves every page its address.
-    home = st.Page(partial(_run, permitted[0][5]), title="Groundswell", default=True, visibility="hidden")
+    home = st.Page(
+        partial(_run, permitted[0][5]), title="Groundswell", default=True, visibility="hidden"
+    )
     pages: dict[str, list[Page]] = {"": [home]}
+    by_address: dict[str, Page] = {}
     for group, address, title, icon, _right, view in permitted:
         page = st.Page(partial(_run, view), title=said.t(title), icon=icon, url_path=address)
         pages.setdefault(said.t(group), []).append(page)
+        by_address[address] = page
+    st.session_state["pages"] = by_address
     return pages
 
 

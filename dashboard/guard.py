@@ -49,7 +49,7 @@ _HEADERS = {
 def allowed_hosts(settings: DashboardSettings) -> frozenset[str]:
     """The names a request may ask for: this machine's own, the bound address and the base URL's."""
     names = {"localhost", "127.0.0.1", "::1", settings.host.lower()}
-    from_url = urlsplit(settings.base_url).hostname
+    from_url = urlsplit(settings.resolved_base_url).hostname
     if from_url:
         names.add(from_url)
     return frozenset(names - {"0.0.0.0", "::", ""})  # noqa: S104 - removed, not bound
@@ -90,7 +90,7 @@ class Guard:
     def __init__(self, app: ASGIApp, sign_in: SignIn, settings: DashboardSettings) -> None:
         self._app, self._sign_in = app, sign_in
         self._hosts = allowed_hosts(settings)
-        self._secure = settings.base_url.startswith("https://")
+        self._secure = settings.resolved_base_url.startswith("https://")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, send it to sign in, or refuse it."""

@@ -6,9 +6,11 @@ Streamlit executes ``streamlit_app.py`` in this process on every rerun and hands
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from listeners.base import Listener
 from service.signin import SignIn
 from store.clock import Clock
 from store.database import Store
@@ -27,7 +29,7 @@ class DashboardSettings(Protocol):
         """The port that is listened on."""
 
     @property
-    def base_url(self) -> str:
+    def resolved_base_url(self) -> str:
         """Where people reach the service; https here makes the cookie Secure."""
 
 
@@ -42,6 +44,9 @@ class Services(Protocol):
     def secrets(self) -> SecretBox: ...
     @property
     def settings(self) -> DashboardSettings: ...
+    def listener(
+        self, connector: str, config: Mapping[str, Any], sealed: bytes | None
+    ) -> Listener: ...
 
 
 @dataclass(frozen=True, slots=True)

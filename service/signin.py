@@ -163,7 +163,7 @@ class SignIn:
     def _let_in(self, session: Session, user: User, better_hash: str | None, now: datetime) -> str:
         users.note_success(session, user.id)
         if better_hash is not None:
-            users.set_password(session, user.id, better_hash)
+            users.replace_hash(session, user.id, better_hash)
         sessions.forget_old(session, now)
         audit.record(
             session, at=now, user_id=user.id, action="signed_in", object_type="user",

@@ -11,13 +11,20 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from store.models import Brand, SetupToken, User, UserBrand
+from store.models import Brand, SetupToken, User, UserBrand, UserSession
 
 ROLES = ("agent", "manager", "analyst", "administrator")
 
 
 class UserError(Exception):
-    """A change of staff that cannot be made; the text says why."""
+    """A change of staff that cannot be made; the text says why.
+
+    ``reason`` is bad_email, bad_role, taken or last_administrator.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,13 @@ def create(session: Session, new: NewUser, now: datetime) -> User:
         or " " in email
         or len(email) > 254
     ):
-        raise UserError("That is not an e-mail address.")
+        raise UserError("That is not an e-mail address.", "bad_email")
     if new.role not in ROLES:
-        raise UserError(f"There is no role {new.role!r}; choose one of {', '.join(ROLES)}.")
+        raise UserError(
+            "bad_role", f"There is no role {new.role!r}; choose one of {', '.join(ROLES)}."
+        )
     if by_email(session, email) is not None:
-        raise UserError("Somebody with this e-mail address is already there.")
+        raise UserError("Somebody with this e-mail address is already there.", "taken")
     user = User(
         email=email,
         name=new.name.strip()[:120],
@@ -110,8 +119,24 @@ def any_administrator(session: Session) -> bool:
     return bool(found)
 
 
-def set_password(session: Session, user_id: int, password_hash: str) -> None:
-    """Store a new password hash and lift a lock."""
+def set_password(
+    session: Session, user_id: int, password_hash: str, *, keep_session: str = ""
+) -> None:
+    """Store a new password hash, lift a lock and end the person's sessions.
+
+    ``keep_session`` is the token hash of the one session that stays, for a person who changes
+    their own password.
+    """
+    replace_hash(session, user_id, password_hash)
+    session.execute(
+        delete(UserSession).where(
+            UserSession.user_id == user_id, UserSession.token_hash != keep_session
+        )
+    )
+
+
+def replace_hash(session: Session, user_id: int, password_hash: str) -> None:
+    """Store another hash of the same password and lift a lock."""
     session.execute(
         update(User)
         .where(User.id == user_id)
@@ -127,7 +152,7 @@ def set_language(session: Session, user_id: int, language: str) -> None:
 def set_role(session: Session, user_id: int, role: str) -> None:
     """Give another role. Raises UserError when the last administrator would be gone."""
     if role not in ROLES:
-        raise UserError(f"There is no role {role!r}; choose one of {', '.join(ROLES)}.")
+        raise UserError(f"There is no role {role!r}; choose one of {', '.join(ROLES)}.", "bad_role")
     if role != "administrator":
         _keep_an_administrator(session, user_id)
     session.execute(update(User).where(User.id == user_id).values(role=role))
@@ -148,7 +173,9 @@ def _keep_an_administrator(session: Session, user_id: int) -> None:
         .with_for_update()
     ).all()
     if list(administrators) == [user_id]:
-        raise UserError("This is the only administrator. Make somebody else one first.")
+        raise UserError(
+            "This is the only administrator. Make somebody else one first.", "last_administrator"
+        )
 
 
 def set_brands(session: Session, user_id: int, brand_ids: Collection[int] | None) -> None:
