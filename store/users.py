@@ -57,7 +57,7 @@ def create(session: Session, new: NewUser, now: datetime) -> User:
         raise UserError("That is not an e-mail address.", "bad_email")
     if new.role not in ROLES:
         raise UserError(
-            "bad_role", f"There is no role {new.role!r}; choose one of {', '.join(ROLES)}."
+            f"There is no role {new.role!r}; choose one of {', '.join(ROLES)}.", "bad_role"
         )
     if by_email(session, email) is not None:
         raise UserError("Somebody with this e-mail address is already there.", "taken")
