@@ -1,0 +1,177 @@
+"""From a trained run to the files that score without torch."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from sentiment import encoder, graph
+from sentiment.batching import padded
+from sentiment.encoder import BundledModel, Config
+from sentiment.training.loop import load_trained
+from sentiment.training.network import load_base
+from sentiment.training.report import few, is_calibration
+from sentiment.training.sets import HEADS, Row
+
+WINDOW = 126
+MOST_WINDOWS = 8
+PREFIX = "query: "
+"""What the base encoder was trained with in front of a text that is compared."""
+VECTOR_ROWS = 6_000
+CALIBRATION_ROWS = 500
+RIDGE = 1e-3
+UNSURE_SHARE = 0.15
+"""The share of held-out texts that is to be marked as unsure."""
+
+Floats = NDArray[np.float32]
+
+
+def export(run: Path, held_out: Sequence[Row], folder: Path, name: str) -> Config:
+    """Write the run's last checkpoint to ``folder`` and return its configuration.
+
+    Layers and embeddings become 8-bit rows with one scale each.  The sentence vector is a linear
+    reading of three layers, fitted so that it lies where the *untrained* base encoder puts the
+    text: training for feelings blurs topics, and search needs topics.  Temperatures and the
+    threshold of ``unsure`` come from half of the held-out rows.
+    """
+    network, _ = load_trained(run)
+    encoder_ = network.encoder
+    state = {key: value.numpy() for key, value in encoder_.state_dict().items()}
+    settings: Any = encoder_.config
+    layers = int(settings.num_hidden_layers)
+    pooled = sorted({max(1, layers // 3), max(1, 2 * layers // 3), layers})
+    config = Config(
+        name=name,
+        layers=layers,
+        attention_heads=int(settings.num_attention_heads),
+        epsilon=float(settings.layer_norm_eps),
+        pooled=pooled,
+        window=WINDOW,
+        most_windows=MOST_WINDOWS,
+        temperatures=dict.fromkeys(HEADS, 1.0),
+        unsure_below=0.0,
+    )
+    width = int(settings.hidden_size)
+    identity = np.tile(np.eye(width, dtype=np.float32), (1, len(pooled))) / len(pooled)
+    arrays = {
+        "heads.weight": network.heads.weight.detach().numpy(),
+        "heads.bias": network.heads.bias.detach().numpy(),
+        "vector.weight": identity,
+        "vector.bias": np.zeros(width, dtype=np.float32),
+    }
+    write(folder, config, state, arrays, run / "tokenizer.json")
+    if held_out:
+        texts = [row.text for row in few(held_out, VECTOR_ROWS)][:VECTOR_ROWS]
+        arrays |= _vector(run, folder, texts)
+        write(folder, config, state, arrays, run / "tokenizer.json")
+        config = _calibrate(folder, config, held_out)
+        _write_config(folder, config)
+    return config
+
+
+def write(
+    folder: Path,
+    config: Config,
+    state: dict[str, Floats],
+    arrays: dict[str, Floats],
+    tokenizer: Path,
+) -> None:
+    """Write weights of transformers' ``BertModel`` and our head arrays as an exported model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored: dict[str, NDArray[Any]] = dict(arrays)
+    words = state["embeddings.word_embeddings.weight"]
+    positions = padded(config.window + 2)
+    for key, values in state.items():
+        if key.endswith(("word_embeddings.weight", "position_ids", "token_type_ids")):
+            continue
+        if values.ndim == 2 and key.startswith("encoder."):
+            stored[key + ".rows"], stored[key + ".scales"] = graph.quantise(values)
+        elif "position_embeddings" in key:
+            stored[key] = np.ascontiguousarray(values[:positions], dtype=np.float32)
+        else:
+            stored[key] = np.ascontiguousarray(values, dtype=np.float32)
+    save_file(stored, folder / encoder.LAYERS)
+    rows, scales = graph.quantise(words)
+    save_file({"rows": rows, "scales": scales}, folder / encoder.EMBEDDINGS)
+    if tokenizer.resolve() != (folder / encoder.TOKENIZER).resolve():
+        shutil.copyfile(tokenizer, folder / encoder.TOKENIZER)
+    for file in (encoder.LAYERS, encoder.EMBEDDINGS):
+        (folder / file).chmod(0o644)  # safetensors writes for its owner only
+    _write_config(folder, config)
+
+
+def _write_config(folder: Path, config: Config) -> None:
+    (folder / encoder.CONFIG).write_text(json.dumps(asdict(config), indent=2) + "\n", "utf-8")
+
+
+def _vector(run: Path, folder: Path, texts: Sequence[str]) -> dict[str, Floats]:
+    """Weights that read the base encoder's sentence vector off the trained one's layers."""
+    aims = base_vectors(run, folder, texts)
+    states = BundledModel.load_from(folder, precision="f32").states(texts)
+    centre, aim = states.mean(0), aims.mean(0)
+    x, y = (states - centre).astype(np.float64), (aims - aim).astype(np.float64)
+    gram = x.T @ x
+    gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram)
+    weights = np.linalg.solve(gram, x.T @ y).T.astype(np.float32)
+    return {"vector.weight": weights, "vector.bias": (aim - weights @ centre).astype(np.float32)}
+
+
+def base_vectors(run: Path, folder: Path, texts: Sequence[str]) -> Floats:
+    """Unit vectors of ``texts`` by the base encoder of the run, (texts, hidden)."""
+    base, _ = load_base(run)
+    state = {key: value.numpy() for key, value in base.state_dict().items()}
+    config = Config.read(folder / encoder.CONFIG)
+    width = state["embeddings.LayerNorm.weight"].shape[0]
+    heads = sum(len(labels) for labels in HEADS.values())
+    arrays = {
+        "heads.weight": np.zeros((heads, width), np.float32),
+        "heads.bias": np.zeros(heads, np.float32),
+        "vector.weight": np.concatenate(
+            [np.zeros((width, width * (len(config.pooled) - 1))), np.eye(width)], axis=1
+        ).astype(np.float32),
+        "vector.bias": np.zeros(width, np.float32),
+    }
+    beside = run / "base-export"
+    write(beside, config, state, arrays, run / "tokenizer.json")
+    base_model = BundledModel.load_from(beside, precision="f32")
+    return base_model.understand([PREFIX + text for text in texts]).vectors
+
+
+def _calibrate(folder: Path, config: Config, held_out: Sequence[Row]) -> Config:
+    rows = few([row for row in held_out if is_calibration(row.text)], CALIBRATION_ROWS)
+    model = BundledModel.load_from(folder)
+    logits = model.understand([row.text for row in rows]).logits
+    temperatures = {}
+    at = 0
+    for head, labels in HEADS.items():
+        scores = logits[:, at : at + len(labels)]
+        at += len(labels)
+        known = np.array([getattr(row, head) for row in rows])
+        plain = np.array([int(bits).bit_count() == 1 for bits in known])
+        truth = np.array([int(bits).bit_length() - 1 for bits in known])
+        temperatures[head] = best_temperature(scores[plain], truth[plain])
+    calibrated = Config(**(asdict(config) | {"temperatures": temperatures}))
+    _write_config(folder, calibrated)
+    p = BundledModel.load_from(folder).probabilities(logits)["sentiment"].max(1)
+    unsure_below = round(float(np.quantile(p, UNSURE_SHARE)), 3)
+    return Config(**(asdict(calibrated) | {"unsure_below": unsure_below}))
+
+
+def best_temperature(logits: Floats, truth: NDArray[np.int64]) -> float:
+    """The temperature between 0.5 and 4 that makes the true labels likeliest; 1 without rows."""
+    if not len(truth):
+        return 1.0
+    candidates = np.geomspace(0.5, 4.0, 43)
+    losses = []
+    for temperature in candidates:
+        scores = logits / temperature
+        scores = scores - scores.max(1, keepdims=True)
+        log_p = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+        losses.append(-float(log_p[np.arange(len(truth)), truth].mean()))
+    return round(float(candidates[int(np.argmin(losses))]), 3)
