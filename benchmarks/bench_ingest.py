@@ -41,11 +41,11 @@ def posts(rows: int) -> Iterator[Post]:
     words = ["the", "order", "has", "not", "come", "nobody", "answers", "订单", "还没到", "客服"]
     for i in range(rows):
         key = i if chance.random() > 0.02 else max(0, i - chance.randrange(1, 1000))
-        name = f"u{chance.randrange(rows // 4)}"
+        name = f"u{key * 31 % (rows // 4)}"
         yield Post(
             platform="bench",
             external_id=str(key),
-            text=" ".join(chance.choices(words, k=18)),
+            text=" ".join(words[(key * 7 + i * i) % len(words)] for i in range(18)),
             posted_at=NOW - timedelta(days=14) + timedelta(seconds=key * 12),
             author=PostAuthor(name, handle=f"@{name}"),
             in_reply_to=str(key - 1 - key % 7) if key % 3 == 1 and key > 9 else None,

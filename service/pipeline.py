@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from crisis.watch import watch_brand
 from responder import sla, tickets, triage
+from sentiment.base import Assessment
 from service import deliver
 from service.collect import collect
 from service.wiring import Services, worker_name
 from store import rollups, sessions, sources
-from store.assessments import claim_unassessed, record_assessments
+from store.assessments import Unassessed, claim_unassessed, record_assessments
 from store.brands import all_brands
 
 log = structlog.get_logger()
@@ -34,45 +35,26 @@ class Pipeline:
         self.stopping = threading.Event()
 
     def collect(self, only: int | None = None) -> int:
-        """Run the sources whose time has come, one after the other."""
-        return sum(1 for source in self._due(only) if collect(self.services, source, self.worker))
+        """Run the sources whose time has come, one after the other; returns how many ran."""
+        ran = 0
+        for source in self._due(only):
+            collect(self.services, source, self.worker)
+            ran += 1
+        return ran
 
     def assess(self) -> int:
-        """Let the model read what waits, live mentions first."""
-        services, done = self.services, 0
-        while not self.stopping.is_set():
-            now = services.clock.now()
-            waiting = services.store.transact(
-                lambda session, now=now: claim_unassessed(
-                    session, self.worker, now, services.settings.scoring_batch
-                )
-            )
-            if not waiting:
-                break
-            readings = services.model().assess([mention.text for mention in waiting])
-            pairs = list(zip(waiting, readings, strict=True))
-            done += services.store.transact(
-                lambda session, pairs=pairs: record_assessments(
-                    session, pairs, services.clock.now()
-                )
-            )
+        """Let the model read what waits, live mentions first; returns how many were read."""
+        done = 0
+        while waiting := self._claim_mentions():
+            readings = self.services.model().assess([mention.text for mention in waiting])
+            done += self._record(list(zip(waiting, readings, strict=True)))
         return done
 
     def watch(self) -> int:
         """Close buckets and feed them to the detectors; returns the detections."""
-        services, found = self.services, 0
-        with services.store.read() as session:
+        with self.services.store.read() as session:
             brands = [brand.id for brand in all_brands(session)]
-        for brand in brands:
-            if self.stopping.is_set():
-                break
-            result = services.store.transact(
-                lambda session, brand=brand: watch_brand(
-                    session, brand, services.clock.now(), settle=services.settings.settle
-                )
-            )
-            found += len(result.detections)
-        return found
+        return sum(self._watch(brand) for brand in brands if not self.stopping.is_set())
 
     def triage(self) -> int:
         """Open tickets, attach what belongs to them."""
@@ -103,6 +85,31 @@ class Pipeline:
             done = self.assess() + self.watch() + self.triage() + self.deliver() + self.upkeep()
             if not done:
                 break
+
+    def _claim_mentions(self) -> list[Unassessed]:
+        if self.stopping.is_set():
+            return []
+        now, batch = self.services.clock.now(), self.services.settings.scoring_batch
+        return self.services.store.transact(
+            lambda session: claim_unassessed(session, self.worker, now, batch)
+        )
+
+    def _record(self, readings: list[tuple[Unassessed, Assessment]]) -> int:
+        return self.services.store.transact(
+            lambda session: record_assessments(session, readings, self.services.clock.now())
+        )
+
+    def _watch(self, brand: int) -> int:
+        return self.services.store.transact(
+            lambda session: len(
+                watch_brand(
+                    session,
+                    brand,
+                    self.services.clock.now(),
+                    settle=self.services.settings.settle,
+                ).detections
+            )
+        )
 
     def _due(self, only: int | None) -> Iterator[sources.ClaimedSource]:
         seen: set[int] = set()

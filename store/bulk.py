@@ -55,14 +55,18 @@ def execute_many(
         dialect=session.get_bind().dialect, column_keys=[*rows[0], *defaults]
     )
     order = [str(name) for name in compiled.positiontup or ()]
-    writers = [(name, writer) for name in order if (writer := _writer(table, name)) is not None]
+    writers = [
+        (place, writer)
+        for place, name in enumerate(order)
+        if (writer := _writer(table, name)) is not None
+    ]
     pick: Callable[[Mapping[str, Any]], Any] = itemgetter(*order)
     tuples = []
     for row in rows:
-        plain = {**defaults, **row}
-        for name, writer in writers:
-            plain[name] = writer(plain[name])
-        tuples.append(pick(plain))
+        values = list(pick({**defaults, **row} if defaults else row))
+        for place, writer in writers:
+            values[place] = writer(values[place])
+        tuples.append(tuple(values))
     session.connection().exec_driver_sql(str(compiled), tuples)
 
 

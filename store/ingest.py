@@ -370,7 +370,8 @@ class _Page:
                 "claim_expires_at": None,
             }
         if values:
-            self.session.execute(update(Mention).where(Mention.id == stored.id).values(**values))
+            mention = table_of(Mention)
+            self.session.execute(update(mention).where(mention.c.id == stored.id).values(**values))
         return edited
 
     def _add_brands(self, stored: Mapping[str, _Stored]) -> None:

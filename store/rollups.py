@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, select
@@ -32,6 +33,7 @@ COMPACTION = ((900, timedelta(days=35)), (3600, timedelta(days=400)))
 """Bucket widths in seconds and the age from which they hold."""
 
 
+@lru_cache(8192)
 def floor(moment: datetime, width: int = BUCKET_SECONDS) -> datetime:
     """The start of the bucket of ``width`` seconds that holds a moment."""
     return datetime.fromtimestamp(moment.timestamp() // width * width, UTC)

@@ -136,7 +136,7 @@ def _say_where(services: Services) -> None:
 def _keep_worker(stopping: threading.Event) -> None:
     """Run a worker as a process of its own, so that scoring never slows a page down."""
     while not stopping.is_set():
-        child = subprocess.Popen(  # noqa: S603 - our own program
+        child = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "worker"],
             env={**os.environ, PARENT: str(os.getpid())},
         )
