@@ -177,6 +177,10 @@ def _record_key(reply: OutgoingReply) -> str:
             "arrive twice. Write it again.",
             permanent=True,
         )
+    try:
+        tid_time(reply.platform_key)
+    except ValueError as error:
+        raise ReplyError(f"{error}, so the reply is not sent.", permanent=True) from error
     return reply.platform_key
 
 
