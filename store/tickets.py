@@ -152,7 +152,9 @@ def count_tickets(
     """Counts beside the list; the filter's own status and assignee are left out of them."""
     base = _conditions(which, but=("statuses", "assignee"))
     by_status = dict(
-        session.execute(select(Ticket.status, func.count()).where(*base).group_by(Ticket.status))
+        session.execute(
+            select(Ticket.status, func.count()).where(*base).group_by(Ticket.status)
+        ).all()
     )
     unresolved = [*base, Ticket.status.in_(("open", "pending", "snoozed"))]
     late = (
@@ -331,7 +333,7 @@ def _with_details(session: Session, rows: Sequence[tuple[Any, ...]]) -> list[Tic
             select(Reply.ticket_id, func.count())
             .where(Reply.ticket_id.in_(ids), Reply.status.in_(("failed", "uncertain")))
             .group_by(Reply.ticket_id)
-        )
+        ).all()
     )
     newest = _newest_posts(session, ids)
     return [
