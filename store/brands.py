@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from store.models import (
     Author,
     Brand,
     Conversation,
+    Customer,
     Mention,
     MentionBrand,
     Notification,
@@ -67,46 +68,43 @@ def active_queries(session: Session) -> list[BrandQuery]:
     return [BrandQuery(*row) for row in rows]
 
 
+def forget_customers(session: Session) -> None:
+    """Drop customers who have no identity and no ticket any more."""
+    session.execute(
+        delete(Customer).where(
+            ~select(Author.id).where(Author.customer_id == Customer.id).exists(),
+            ~select(Ticket.id).where(Ticket.customer_id == Customer.id).exists(),
+        )
+    )
+
+
+def _parts(keys: list[int], size: int = 500) -> Iterator[list[int]]:
+    for at in range(0, len(keys), size):
+        yield keys[at : at + size]
+
+
 def remove_brand(session: Session, brand_id: int) -> int:
     """Remove a brand with everything that belongs to it alone; returns the mentions removed.
 
     Mentions that concern other brands as well stay with those. Meant for demo and drill brands, so
     it runs in one transaction whatever the size.
     """
-    only_here = (
-        select(MentionBrand.mention_id)
-        .where(MentionBrand.brand_id == brand_id)
-        .where(
-            ~select(MentionBrand.brand_id)
-            .where(MentionBrand.mention_id == Mention.id, MentionBrand.brand_id != brand_id)
-            .exists()
-        )
-        .where(Mention.id == MentionBrand.mention_id)
-    )
-    ids = list(
-        session.scalars(
-            only_here.select_from(MentionBrand).join(Mention, Mention.id == MentionBrand.mention_id)
-        )
-    )
-    conversations = (
-        list(session.scalars(select(Mention.conversation_id).where(Mention.id.in_(ids)).distinct()))
-        if ids
-        else []
-    )
-    authors = (
-        list(session.scalars(select(Mention.author_id).where(Mention.id.in_(ids)).distinct()))
-        if ids
-        else []
-    )
+    elsewhere = select(MentionBrand.mention_id).where(MentionBrand.brand_id != brand_id)
+    here = session.execute(
+        select(Mention.id, Mention.conversation_id, Mention.author_id)
+        .join(MentionBrand, MentionBrand.mention_id == Mention.id)
+        .where(MentionBrand.brand_id == brand_id, Mention.id.not_in(elsewhere))
+    ).all()
+    ids = [row.id for row in here]
+    conversations = sorted({row.conversation_id for row in here})
+    people = sorted({row.author_id for row in here if row.author_id is not None})
     session.execute(delete(Notification).where(Notification.brand_id == brand_id))
     session.execute(update(Ticket).where(Ticket.brand_id == brand_id).values(merged_into_id=None))
     session.execute(delete(Ticket).where(Ticket.brand_id == brand_id))
-    for at in range(0, len(ids), 500):
-        part = ids[at : at + 500]
+    for part in _parts(ids):
         forget_text(session, part)
         session.execute(delete(Mention).where(Mention.id.in_(part)))
-    for at in range(0, len(conversations), 500):
-        part = conversations[at : at + 500]
+    for part in _parts(conversations):
         kept = select(Mention.conversation_id).where(Mention.conversation_id.in_(part))
         linked = select(TicketConversation.conversation_id).where(
             TicketConversation.conversation_id.in_(part)
@@ -120,11 +118,10 @@ def remove_brand(session: Session, brand_id: int) -> int:
         )
     session.execute(delete(Rollup).where(Rollup.brand_id == brand_id))
     session.execute(delete(RollupAuthor).where(RollupAuthor.brand_id == brand_id))
-    people = [author for author in authors if author is not None]
-    for at in range(0, len(people), 500):
-        part = people[at : at + 500]
+    for part in _parts(people):
         kept_authors = select(Mention.author_id).where(Mention.author_id.in_(part))
         session.execute(delete(Author).where(Author.id.in_(part), Author.id.not_in(kept_authors)))
+    forget_customers(session)
     session.execute(delete(Brand).where(Brand.id == brand_id))
     session.flush()
     return len(ids)
