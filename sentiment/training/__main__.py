@@ -32,10 +32,12 @@ def _arguments() -> argparse.ArgumentParser:
     export.add_argument("--files", type=Path, nargs="*", default=[])
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--name", required=True, help="name and version of the model")
-    evaluate = commands.add_parser("evaluate", help="figures of an exported model, as JSON")
+    evaluate = commands.add_parser("evaluate", help="figures of an exported model")
     evaluate.add_argument("--model", type=Path, help="default: the bundled model")
     evaluate.add_argument("--data", type=Path)
     evaluate.add_argument("--files", type=Path, nargs="*", default=[])
+    evaluate.add_argument("--run", type=Path, help="compare labels with this run in torch, too")
+    evaluate.add_argument("--markdown", action="store_true", help="tables instead of JSON")
     return parser
 
 
@@ -83,7 +85,14 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     mix = {name: sets.Amount(0) for name in sets.SETS} if options.data else {}
     _, held_out = sets.load(options.data, mix, options.files)
-    json.dump(report.figures(options.model, held_out), sys.stdout, indent=1, ensure_ascii=False)
+    found = report.figures(options.model, held_out)
+    if options.markdown:
+        print(report.tables(found))
+    else:
+        json.dump(found, sys.stdout, indent=1, ensure_ascii=False)
+    if options.run:
+        for precision, shares in report.agreement(options.run, options.model, held_out).items():
+            print(f"same labels as torch, {precision}: {shares}", file=sys.stderr)
 
 
 def main() -> int:

@@ -9,6 +9,8 @@ import numpy as np
 
 from sentiment.encoder import MODEL, BundledModel
 from sentiment.evaluate import Figures, measure
+from sentiment.text import normalise
+from sentiment.training import loop, network
 from sentiment.training.sets import HEADS, Row, share
 
 MOST = 2_000
@@ -73,6 +75,34 @@ def complaints(folder: Path | None, rows: Sequence[Row]) -> dict[str, Figures]:
         )
         for name, numbers in sorted(groups.items())
     }
+
+
+def agreement(
+    run: Path, folder: Path | None, rows: Sequence[Row], most: int = 100
+) -> dict[str, dict[str, float]]:
+    """By precision and head, the share of texts whose label is that of the run in torch, float32.
+
+    At most ``most`` texts of each set and language; longer ones than a training text are left out.
+    """
+    trained, tokenizer = loop.load_trained(run)
+    longest = loop.Plan().longest
+    texts = [row.text for row in few(rows, most)]
+    encoded = network.encode(tokenizer, [normalise(text) for text in texts], longest)
+    short = [number for number, ids in enumerate(encoded) if len(ids) < longest]
+    expected = loop.logits_of(trained, [encoded[number] for number in short])
+    result: dict[str, dict[str, float]] = {}
+    for precision in ("f32", "bf16"):
+        model = BundledModel.load_from(folder or MODEL, precision=precision)
+        found = model.understand([texts[number] for number in short]).logits
+        shares = {}
+        at = 0
+        for head, labels in HEADS.items():
+            part = slice(at, at + len(labels))
+            at += len(labels)
+            same = found[:, part].argmax(1) == expected[:, part].argmax(1)
+            shares[head] = round(float(same.mean()), 4)
+        result[precision] = shares
+    return result
 
 
 def tables(figures_by_head: dict[str, dict[str, Any]]) -> str:
