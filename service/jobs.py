@@ -7,19 +7,18 @@ the holder of the lease looks for due sources; every process assesses, triages a
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC
 
-import psutil
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from service.collect import collect
 from service.pipeline import Pipeline
+from service.processes import alive, host_name
 from service.wiring import Services
 from store import jobs, sources
 from store.errors import StoreError
@@ -37,7 +36,7 @@ class Worker:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.pipeline = Pipeline(services)
-        self.holder = jobs.Holder(self.pipeline.worker, socket.gethostname(), os.getpid())
+        self.holder = jobs.Holder(self.pipeline.worker, host_name(), os.getpid())
         self._pool = ThreadPoolExecutor(services.settings.collectors, "collect")
         self._running: set[Future[object]] = set()
         self._lock = threading.Lock()
@@ -58,6 +57,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to tick; returns at once."""
+        self.pipeline.release_dead()
         self._scheduler.start()
         log.info("worker started", worker=self.pipeline.worker)
 
@@ -84,9 +84,7 @@ class Worker:
             self._running = {run for run in self._running if not run.done()}
             free = self.services.settings.collectors - len(self._running)
         if free <= 0 or not store.transact(
-            lambda session: jobs.take_lease(
-                session, LEASE, self.holder, clock.now(), psutil.pid_exists
-            )
+            lambda session: jobs.take_lease(session, LEASE, self.holder, clock.now(), alive)
         ):
             return 0
         due = store.transact(

@@ -18,8 +18,9 @@ from responder import sla, tickets, triage
 from sentiment.base import Assessment
 from service import deliver
 from service.collect import collect
-from service.wiring import Services, worker_name
-from store import rollups, sessions, sources
+from service.processes import alive, host_name, worker_name
+from service.wiring import Services
+from store import claims, rollups, sessions, sources
 from store.assessments import Unassessed, claim_unassessed, record_assessments
 from store.brands import all_brands
 
@@ -68,8 +69,17 @@ class Pipeline:
             self.services, self.worker, self.stopping
         )
 
+    def release_dead(self) -> None:
+        """Free at once what processes of this host held when they were killed."""
+        freed = self.services.store.transact(
+            lambda session: claims.release_dead(session, host_name(), alive)
+        )
+        if freed:
+            log.warning("claims of dead processes released", processes=freed)
+
     def upkeep(self) -> int:
         """What time itself brings: breached clocks, woken tickets, compaction, ended sessions."""
+        self.release_dead()
         store, clock = self.services.store, self.services.clock
         done = self._repeat(lambda session: len(tickets.wake_due(session, clock.now())))
         done += self._repeat(lambda session: len(sla.mark_breaches(session, clock.now())))
@@ -80,6 +90,7 @@ class Pipeline:
 
     def run_until_idle(self) -> None:
         """Every stage until nothing is pending."""
+        self.release_dead()
         self.collect()
         while not self.stopping.is_set():
             done = self.assess() + self.watch() + self.triage() + self.deliver() + self.upkeep()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,11 +41,6 @@ CHANNELS: dict[str, Builder] = {
     "email": EmailChannel.from_config,
 }
 """Ways out, by the platform of the mention that is answered."""
-
-
-def worker_name() -> str:
-    """A name for this process that no other process has at the same time."""
-    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
 
 
 @dataclass(frozen=True)
