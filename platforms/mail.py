@@ -210,19 +210,35 @@ def open_folder(
             login = mailbox.login if (account.login + password).isascii() else mailbox.login_utf8
             login(account.login, password, initial_folder=None)
         yield MailFolder(mailbox, account.folder)
-    finally:
         with suppress(OSError, imaplib.IMAP4.error, ImapToolsError):
             mailbox.logout()
+    finally:
+        # After a fault nothing more is said: a server that does not answer would hold us again.
+        with suppress(OSError):
+            mailbox.client.shutdown()
 
 
 def _connect(endpoint: MailEndpoint, timeout: float) -> BaseMailBox:
     if endpoint.security == "none":
         return MailBoxUnencrypted(endpoint.host, endpoint.port or 143, timeout)
     if endpoint.security == "starttls":
-        return MailBoxStartTls(
+        return _MailBoxStartTls(
             endpoint.host, endpoint.port or 143, timeout, ssl_context=endpoint.context()
         )
     return MailBox(endpoint.host, endpoint.port or 993, timeout, ssl_context=endpoint.context())
+
+
+class _MailBoxStartTls(MailBoxStartTls):
+    """Closes its connection when the protection does not come about."""
+
+    def _get_mailbox_client(self) -> imaplib.IMAP4:
+        client = imaplib.IMAP4(self._host, self._port, self._timeout)
+        try:
+            client.starttls(self._ssl_context)
+        except BaseException:
+            client.shutdown()
+            raise
+        return client
 
 
 def _read_fetch(data: Sequence[Any]) -> Iterator[RawMail]:
