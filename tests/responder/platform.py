@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,6 +47,10 @@ class Platform:
 class Channel:
     """Posts to the platform; ``faults`` are met one at a time, one for each call of ``send``.
 
+    ``named``: the platform takes our name for a post, and a second one of that name changes
+    nothing. Otherwise whatever is sent is posted, so that a repeat would show. ``pause``: seconds
+    before and after a post arrives.
+
     refused: permanent. limited: the platform names a time. down: the request never arrived.
     timeout: it arrived, the answer did not. lost: it did not arrive, but nobody can tell. fault: a
     mistake of the channel itself after it arrived.
@@ -55,6 +60,7 @@ class Channel:
     channel: str = "fake"
     rules: ReplyRules = field(default_factory=ReplyRules)
     named: bool = False
+    pause: float = 0.0
     faults: list[str] = field(default_factory=list)
     blind: int = 0
     calls: list[str] = field(default_factory=list)
@@ -68,6 +74,8 @@ class Channel:
         if self.blind:
             self.blind -= 1
             raise ReplyError("The platform does not answer.")
+        if self.named:
+            self._name(reply)
         for post in self.platform.posts():
             if post["key"] == reply.key:
                 return SentReply(post["id"], url=f"https://fake.example/{post['id']}")
@@ -84,8 +92,13 @@ class Channel:
             raise ReplyError("The platform cannot be reached.")
         if fault == "lost":
             raise ReplyError("No answer.", maybe_sent=True)
-        name = reply.platform_key or f"id-{os.urandom(6).hex()}"
-        self.platform.post({"id": name, "key": reply.key, "body": reply.body})
+        if not reply.body.strip():
+            raise ReplyError("The reply is empty.", permanent=True)
+        name = self._name(reply) if self.named else f"id-{os.urandom(6).hex()}"
+        time.sleep(self.pause)
+        if not self.named or name not in [post["id"] for post in self.platform.posts()]:
+            self.platform.post({"id": name, "key": reply.key, "body": reply.body})
+        time.sleep(self.pause)
         if fault == "timeout":
             raise ReplyError("No answer.", maybe_sent=True)
         if fault == "fault":
@@ -93,6 +106,11 @@ class Channel:
         if fault == "crash":
             raise Crash
         return SentReply(name, url=f"https://fake.example/{name}")
+
+    def _name(self, reply: OutgoingReply) -> str:
+        if reply.platform_key is None:
+            raise ReplyError("The reply has no name. Write it again.", permanent=True)
+        return reply.platform_key
 
     def close(self) -> None:
         self.calls.append("close")
