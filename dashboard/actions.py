@@ -14,15 +14,19 @@ from dashboard import parts
 from dashboard.desk import Desk
 from dashboard.rights import Right
 from responder.errors import DeskError
+from store.tickets import row_of
 
 _SAID = "said"
 Work = Callable[[Session], object]
 
 
-def do(desk: Desk, right: Right, work: Work, done: str = "") -> bool:
+def do(
+    desk: Desk, right: Right, work: Work, done: str = "", *, ticket_id: int | None = None
+) -> bool:
     """Run ``work`` in one transaction and note ``done``, or the sentence of what went wrong.
 
-    True when it was done. The rights are looked up again, since a page may be old.
+    True when it was done. The rights are looked up again, since a page may be old; with
+    ``ticket_id`` so is whether the ticket's brand may be seen, in the same transaction.
     """
     if not desk.still_signed_in():
         say(desk.t("You are signed out or your rights have changed. Load the page again."), "error")
@@ -30,8 +34,14 @@ def do(desk: Desk, right: Right, work: Work, done: str = "") -> bool:
     if not desk.may(right):
         say(desk.t("Your role does not allow this."), "error")
         return False
+
+    def checked(session: Session) -> object:
+        if ticket_id is not None and row_of(session, ticket_id, desk.all_brand_ids) is None:
+            raise LookupError(desk.t("This ticket is no longer yours to see. Go back to the list."))
+        return work(session)
+
     try:
-        desk.store.transact(work)
+        desk.store.transact(checked)
     except (DeskError, LookupError) as error:
         say(str(error), "error")
         return False

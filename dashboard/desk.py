@@ -59,6 +59,11 @@ class Desk:
         """The database of this process."""
         return state.installed().services.store
 
+    @property
+    def undo_seconds(self) -> int:
+        """How long a reply can be taken back."""
+        return state.installed().services.settings.undo_seconds
+
     def clock_now(self) -> datetime:
         """This moment; ``now`` is when the page began to be drawn."""
         return state.installed().services.clock.now()

@@ -33,6 +33,10 @@ class Formats:
         """0.123 as +12 %; a sign always stands before it."""
         return ("+" if share > 0 else "") + self.percent(share)
 
+    def change_of_points(self, points: int) -> str:
+        """+15; a sign always stands before it."""
+        return ("+" if points > 0 else "") + self.number(points)
+
     def money(self, dollars: float) -> str:
         """US dollars, which is what platforms bill in."""
         return str(numbers.format_currency(dollars, "USD", locale=self.locale))
@@ -70,6 +74,15 @@ class Formats:
         """45 min, 3 h, 2 d: the two largest units at most."""
         return str(
             dates.format_timedelta(length, locale=self.locale, threshold=1.5, format="short")
+        )
+
+    def minutes(self, minutes: float) -> str:
+        """A number of (working) minutes as 45 min, 3 hr or 2 days of 24 hours."""
+        length = timedelta(minutes=max(1, round(minutes)))
+        return str(
+            dates.format_timedelta(
+                length, granularity="minute", threshold=1.5, locale=self.locale, format="short"
+            )
         )
 
     @property

@@ -19,7 +19,7 @@ def mention(desk: Desk, line: MentionLine, *, show_brand: bool) -> str:
         parts.chip(terms.word(desk, terms.INTENTS, line.intent or "unscored"), "tag"),
     ]
     if line.urgency:
-        urgency = terms.word(desk, _URGENCY, str(line.urgency))
+        urgency = terms.word(desk, terms.URGENCIES, str(line.urgency))
         tags.append(parts.chip(desk.t("Urgency: {urgency}", urgency=urgency), "tag"))
     if show_brand:
         tags.append(parts.chip(line.brand_name, "tag"))
@@ -31,16 +31,17 @@ def mention(desk: Desk, line: MentionLine, *, show_brand: bool) -> str:
 
 def head(desk: Desk, line: MentionLine) -> str:
     """HTML of a post's first line: who, where, when."""
-    return _head(
+    return head_of(
         desk, line.author_name or line.author_handle, line.author_handle, line.followers,
         line.platform, line.url, line.posted_at,
     )  # fmt: skip
 
 
-def _head(
+def head_of(
     desk: Desk, name: str, handle: str, followers: int | None, platform: str, url: str | None,
     at: datetime,
 ) -> str:  # fmt: skip
+    """HTML of a first line from its parts."""
     who = one_line(name, 60) or desk.t("Unknown author")
     shown = [f'<bdi class="who">{escape(who)}</bdi>']
     if handle and handle != name:
@@ -74,6 +75,3 @@ def chip_of_sentiment(desk: Desk, sentiment: str | None, *, unsure: bool = False
     if unsure:
         word = desk.t("{sentiment}, unsure", sentiment=word)
     return parts.chip(word, name)
-
-
-_URGENCY = {str(level): word for level, word in terms.URGENCIES.items()}

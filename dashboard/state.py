@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from listeners.base import Listener
+from responder.channels.base import ReplyRules
 from service.signin import SignIn
 from store.clock import Clock
 from store.database import Store
@@ -32,6 +33,10 @@ class DashboardSettings(Protocol):
     def resolved_base_url(self) -> str:
         """Where people reach the service; https here makes the cookie Secure."""
 
+    @property
+    def undo_seconds(self) -> int:
+        """Seconds in which a reply can still be taken back."""
+
 
 class Services(Protocol):
     """What ``service.wiring`` builds, as far as the dashboard needs it."""
@@ -47,6 +52,7 @@ class Services(Protocol):
     def listener(
         self, connector: str, config: Mapping[str, Any], sealed: bytes | None
     ) -> Listener: ...
+    def reply_rules(self, platform: str) -> ReplyRules | None: ...
 
 
 @dataclass(frozen=True, slots=True)

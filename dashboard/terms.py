@@ -39,7 +39,7 @@ ROLES = {
     "analyst": N_("Analyst"),
     "administrator": N_("Administrator"),
 }
-URGENCIES = {0: N_("None"), 1: N_("Low"), 2: N_("High"), 3: N_("Urgent")}
+URGENCIES = {"0": N_("None"), "1": N_("Low"), "2": N_("High"), "3": N_("Urgent")}
 INCIDENT_STATUSES = {
     "open": N_("Open"),
     "acknowledged": N_("Acknowledged"),

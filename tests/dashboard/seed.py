@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from responder.triage import triage_pending
 from service.signin import hash_password
 from store import users
 from store.assessments import Unassessed, record_assessments
@@ -68,12 +69,12 @@ def add_brand(session: Session, name: str, now: datetime, **more: object) -> Bra
     return brand
 
 
-def add_user(
-    session: Session, email: str, role: str, now: datetime, **more: object
-) -> User:
+def add_user(session: Session, email: str, role: str, now: datetime, **more: object) -> User:
     return users.create(
         session,
-        users.NewUser(email, role, hash_password(PASSWORD), name=email.split("@")[0].title(), **more),
+        users.NewUser(
+            email, role, hash_password(PASSWORD), name=email.split("@")[0].title(), **more
+        ),
         now,
     )
 
@@ -96,6 +97,8 @@ def add_posts(
     seed: int = 1,
     live: bool = False,
     words: str | None = None,
+    platform: str | None = None,
+    source_id: int | None = None,
 ) -> None:
     """``count`` scored posts spread over the last ``days`` days, the same ones for a seed."""
     dice = random.Random(seed)
@@ -105,16 +108,16 @@ def add_posts(
         language = "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
         person = dice.randrange(60)
         name = dice.choice(["Ann Reed", "李雷", "Tom", "王芳", "Mika"]) + f" {person}"
-        platform = dice.choice(["bluesky", "bluesky", "email", "rss"])
+        on = platform or dice.choice(["bluesky", "bluesky", "email", "rss"])
         external = f"{seed}-{brand_id}-{number}"
         incoming.append(
             Incoming(
                 Post(
-                    platform=platform,
+                    platform=on,
                     external_id=external,
                     text=text,
                     posted_at=now - timedelta(days=days * dice.random()),
-                    author=PostAuthor(f"{platform}-{person}", f"user{person}", name, followers=person),
+                    author=PostAuthor(f"{on}-{person}", f"user{person}", name, followers=person),
                     conversation=external,
                     url=f"https://posts.example/{external}",
                     language=language,
@@ -125,7 +128,7 @@ def add_posts(
     for start in range(0, len(incoming), 400):
         page = incoming[start : start + 400]
         with store.write() as session:
-            ingest(session, page, live=live, now=now)
+            ingest(session, page, live=live, now=now, source_id=source_id)
     score_everything(store, now)
 
 
@@ -143,3 +146,8 @@ def score_everything(store: Store, now: datetime) -> None:
             ]
             session.expunge_all()
             record_assessments(session, readings, now)
+
+
+def triage_everything(store: Store, now: datetime) -> None:
+    while store.transact(lambda session: triage_pending(session, now)).taken:
+        pass

@@ -1,6 +1,6 @@
 """A dashboard in its own process, on a socket that the test has bound already.
 
-    python -m tests.dashboard.serve DATABASE_URL FD
+python -m tests.dashboard.serve DATABASE_URL FD
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from cryptography.fernet import Fernet
 
 from dashboard.app import run
+from listeners.base import Listener, ListenerError
+from responder.channels.base import ReplyRules
 from store.clock import Clock, SystemClock
 from store.database import Store
 from store.secrets import SecretBox
@@ -21,7 +23,8 @@ from store.secrets import SecretBox
 class Settings:
     host: str
     port: int
-    base_url: str
+    resolved_base_url: str
+    undo_seconds: int = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,14 @@ class Services:
     settings: Settings
     clock: Clock = field(default_factory=SystemClock)
     secrets: SecretBox = field(default_factory=lambda: SecretBox([Fernet.generate_key()]))
+
+    def listener(self, connector: str, config: object, sealed: bytes | None) -> Listener:
+        raise ListenerError(f"There is no {connector} here.", permanent=True)
+
+    def reply_rules(self, platform: str) -> ReplyRules | None:
+        if platform == "bluesky":
+            return ReplyRules(max_length=300, counts="graphemes")
+        return ReplyRules(public=False) if platform in {"email", "demo"} else None
 
 
 def main() -> None:
