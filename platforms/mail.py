@@ -54,7 +54,14 @@ def mail_address(text: str) -> str:
     return address.lower()
 
 
-Address = Annotated[str, AfterValidator(mail_address)]
+def _own_address(text: str) -> str:
+    address = mail_address(text)
+    if not address.isascii():
+        raise ValueError("write it in plain letters, an international domain in its xn-- form")
+    return address
+
+
+Address = Annotated[str, AfterValidator(_own_address)]
 Security = Literal["tls", "starttls", "none"]
 
 

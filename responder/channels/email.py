@@ -10,10 +10,10 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 from typing import Any, ClassVar
 
 from platforms.errors import PlatformError
@@ -82,7 +82,7 @@ class EmailChannel:
                 self._account,
                 self._password,
                 recipient,
-                _thread_headers(reply) + message.as_bytes(),
+                message,
                 self._timeout,
             )
         except PlatformError as error:
@@ -92,34 +92,55 @@ class EmailChannel:
     def close(self) -> None:
         """A connection lives only as long as a message takes."""
 
-    def _message(self, reply: OutgoingReply, recipient: str) -> EmailMessage:
-        message = EmailMessage(policy=SMTP)
-        user, _, domain = self._account.address.rpartition("@")
-        message["From"] = Address(_one_line(self._account.name), user, domain)
-        user, _, domain = recipient.rpartition("@")
-        message["To"] = Address("", user, domain)
-        message["Subject"] = _subject(str(reply.to.get("subject") or ""))
-        message["Date"] = format_datetime(self._clock.now())
-        body = reply.body.replace("\r\n", "\n").replace("\r", "\n")
-        # Both travel through servers that know no 8-bit text; the first stays readable as it is.
-        few = sum(not char.isascii() for char in body) * 4 < len(body)
-        message.set_content(body, charset="utf-8", cte="quoted-printable" if few else "base64")
-        return message
+    def _message(self, reply: OutgoingReply, recipient: str) -> bytes:
+        lines = [
+            f"Message-ID: <{_message_id(reply)}>",
+            *_thread_lines(reply),
+            f"From: {_named(self._account.name, self._account.address)}",
+            f"To: {recipient}",
+            f"Subject: {_encoded(_subject(str(reply.to.get('subject') or '')), 'Subject')}",
+            f"Date: {format_datetime(self._clock.now())}",
+        ]
+        head = "".join(f"{line}\r\n" for line in lines).encode("ascii")
+        return head + _body(reply.body)
 
 
-def _thread_headers(reply: OutgoingReply) -> bytes:
-    """Message-ID, In-Reply-To and References, written by hand.
+# The headers are written by hand, from checked or encoded parts. EmailMessage decodes what is given
+# to it, so that a customer's subject "=?utf-8?q?x=0D=0ABcc=3A…?=" would become a header of its own;
+# and it encodes an id longer than a line as if it were text, which no mail program recognises.
 
-    EmailMessage would encode an id longer than a line as if it were text, which no mail program
-    recognises as an id. Only checked ids get here, so no line can begin a header of its own.
-    """
-    lines = [f"Message-ID: <{_message_id(reply)}>"]
+
+def _thread_lines(reply: OutgoingReply) -> list[str]:
     parent = _valid_id(reply.to.get("message_id"))
-    if parent:
-        references = dict.fromkeys([*_valid_ids(reply.to.get("references")), parent])
-        lines.append(f"In-Reply-To: <{parent}>")
-        lines.append("References: " + "\r\n ".join(f"<{one}>" for one in references))
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+    if not parent:
+        return []
+    references = dict.fromkeys([*_valid_ids(reply.to.get("references")), parent])
+    return [
+        f"In-Reply-To: <{parent}>",
+        "References: " + "\r\n ".join(f"<{one}>" for one in references),
+    ]
+
+
+def _encoded(text: str, header: str) -> str:
+    """One line of text as RFC 2047 wants it; what looks encoded already is encoded again."""
+    charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
+    return Header(text, charset, header_name=header).encode(linesep="\r\n")
+
+
+def _named(name: str, address: str) -> str:
+    name = _one_line(name)
+    if name.isascii() and "=?" not in name:
+        return formataddr((name, address))
+    return f"{_encoded(name, 'From')} <{address}>"
+
+
+def _body(text: str) -> bytes:
+    """MIME headers and text, in seven bits: not every server on the way takes eight."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    few = sum(not char.isascii() for char in text) * 4 < len(text)
+    message = EmailMessage(policy=SMTP)
+    message.set_content(text, charset="utf-8", cte="quoted-printable" if few else "base64")
+    return message.as_bytes()
 
 
 def _recipient(reply: OutgoingReply) -> str:
