@@ -22,13 +22,12 @@ _COMPOSER_HTML = (
 
 
 @functools.cache
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text("utf-8")
-
-
 def _component(name: str, html: str) -> Callable[..., Any]:
     return st.components.v2.component(
-        f"groundswell_{name}", html=html, css=_asset(f"{name}.css"), js=_asset(f"{name}.js")
+        f"groundswell_{name}",
+        html=html,
+        css=(_ASSETS / f"{name}.css").read_text("utf-8"),
+        js=(_ASSETS / f"{name}.js").read_text("utf-8"),
     )
 
 

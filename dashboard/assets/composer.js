@@ -34,16 +34,19 @@ export default function (component) {
   parentElement.querySelector(".rules").textContent = labels.rules;
   send.textContent = labels.send;
 
-  if (field.dataset.draft !== data.draft) {
-    field.dataset.draft = data.draft;
-    field.dataset.sent = `${data.sent}`;
-    field.dataset.inserted = `${data.insert.serial}`;
-    field.value = stored(data.draft);
-  } else if (field.dataset.sent !== `${data.sent}`) {
-    field.dataset.sent = `${data.sent}`;
-    field.value = "";
-    keep(data.draft, "");
+  const waiting = `${data.draft}-sent`;
+  const sent = data.sent !== "" && stored(waiting) === data.sent;
+  if (sent) {
+    // What was sent is no draft any more; whatever was typed since stays.
+    if (stored(data.draft) === stored(`${waiting}-text`)) keep(data.draft, "");
+    keep(waiting, "");
+    keep(`${waiting}-text`, "");
     delete field.dataset.key;
+  }
+  if (field.dataset.draft !== data.draft || sent) {
+    if (field.dataset.draft !== data.draft) field.dataset.inserted = `${data.insert.serial}`;
+    field.dataset.draft = data.draft;
+    field.value = stored(data.draft);
   }
   if (field.dataset.inserted !== `${data.insert.serial}`) {
     field.dataset.inserted = `${data.insert.serial}`;
@@ -70,6 +73,8 @@ export default function (component) {
     if (send.disabled) return;
     field.dataset.key ??= crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`;
     send.disabled = true;
+    keep(waiting, field.dataset.key);
+    keep(`${waiting}-text`, field.value);
     setTriggerValue("send", { text: field.value, key: field.dataset.key, draft: data.draft });
   };
   send.onclick = go;

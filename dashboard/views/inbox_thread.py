@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from dashboard import actions, channels, components, parts, posts, terms
 from dashboard.desk import Desk
-from dashboard.hostile import escape, link, one_line, to_html
+from dashboard.hostile import escape, link, one_line
 from dashboard.views import inbox_actions, inbox_answers, inbox_history
 from responder import drafts, replies
 from responder.errors import CannedError
 from store import canned, threads
 from store.threads import Posted, ThreadEntry, TicketView
 
-_KEPT_DRAFTS = 50
+_KEPT_KEYS = 50
 
 
 def show(desk: Desk, view: TicketView) -> None:
@@ -151,14 +151,14 @@ def _composer(desk: Desk, view: TicketView, to: Posted) -> None:
         inserted = st.session_state["inserted"]
     if way.channel is None and to.url:
         st.html(f"<p>{link(to.url, desk.t('Open the post'))}</p>")
-    sent_counts: dict[int, int] = st.session_state.setdefault("sent_counts", {})
+    sent_keys: dict[int, str] = st.session_state.setdefault("sent_keys", {})
     sent = components.composer(
         {
             "draft": f"groundswell-draft-{desk.person.id}-{ticket.id}",
             "most": way.rules.max_length if way.rules else None,
             "counts": way.rules.counts if way.rules else "characters",
             "closed": closed,
-            "sent": sent_counts.get(ticket.id, 0),
+            "sent": sent_keys.get(ticket.id, ""),
             "insert": inserted,
             "labels": {
                 "placeholder": desk.t("Write a reply"),
@@ -227,13 +227,8 @@ def _send(
         )
     )
     if actions.do(desk, "work_tickets", work, done, ticket_id=view.ticket.id):
-        counts: dict[int, int] = st.session_state["sent_counts"]
-        counts[view.ticket.id] = counts.get(view.ticket.id, 0) + 1
-        while len(counts) > _KEPT_DRAFTS:
-            counts.pop(next(iter(counts)))
+        keys: dict[int, str] = st.session_state["sent_keys"]
+        keys[view.ticket.id] = key
+        while len(keys) > _KEPT_KEYS:
+            keys.pop(next(iter(keys)))
     st.rerun()
-
-
-def body_html(text: str) -> str:
-    """Our own reply's words as HTML; they go through the same gate as everybody's."""
-    return f'<div class="words" dir="auto">{to_html(text)}</div>'
