@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from store.bulk import upsert
@@ -73,10 +73,11 @@ def due(session: Session, now: datetime, limit: int) -> Sequence[Reply]:
     return session.scalars(
         select(Reply)
         .where(
+            text("reply.status in ('approved', 'sending')"),  # as the index says it
             or_(
                 and_(Reply.status == "approved", Reply.next_attempt_at <= now),
                 and_(Reply.status == "sending", Reply.claim_expires_at <= now),
-            )
+            ),
         )
         .order_by(Reply.next_attempt_at, Reply.id)
         .limit(limit)
