@@ -111,16 +111,18 @@ class Pipeline:
         )
 
     def _watch(self, brand: int) -> int:
-        return self.services.store.transact(
-            lambda session: len(
-                watch_brand(
-                    session,
-                    brand,
-                    self.services.clock.now(),
-                    settle=self.services.settings.settle,
-                ).detections
+        found = 0
+        while not self.stopping.is_set():
+            now, settle = self.services.clock.now(), self.services.settings.settle
+            result = self.services.store.transact(
+                lambda session, now=now, settle=settle: watch_brand(  # type: ignore[misc]
+                    session, brand, now, settle=settle
+                )
             )
-        )
+            found += len(result.detections)
+            if not result.more:
+                break
+        return found
 
     def _due(self, only: int | None) -> Iterator[sources.ClaimedSource]:
         seen: set[int] = set()

@@ -28,4 +28,4 @@ def worker_name() -> str:
 
 def alive(pid: int) -> bool:
     """Whether a process of this host is running."""
-    return psutil.pid_exists(pid)
+    return bool(psutil.pid_exists(pid))

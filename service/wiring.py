@@ -35,6 +35,9 @@ LISTENERS: dict[str, Builder] = {
 }
 """Connectors that can be polled, by the name that a source carries."""
 
+PIPELINE_KEYS = frozenset({"route", "live_since"})
+"""Settings of a source that the collect stage reads, not the connector."""
+
 CHANNELS: dict[str, Builder] = {
     "bluesky": BlueskyChannel.from_config,
     "demo": ConsoleChannel.from_config,
@@ -70,7 +73,7 @@ class Services:
                 permanent=True,
             )
         try:
-            listener: Listener = builder(config, self.secrets.unseal(sealed), self.clock)
+            listener: Listener = builder(_own(config), self.secrets.unseal(sealed), self.clock)
         except SecretsError as error:
             raise ListenerError(str(error), permanent=True) from error
         return listener
@@ -86,7 +89,7 @@ class Services:
                 permanent=True,
             )
         try:
-            channel: ReplyChannel = builder(config, self.secrets.unseal(sealed), self.clock)
+            channel: ReplyChannel = builder(_own(config), self.secrets.unseal(sealed), self.clock)
         except (SecretsError, ValueError) as error:
             raise ReplyError(str(error), permanent=True) from error
         return channel
@@ -96,6 +99,11 @@ class Services:
         if kind == "console":
             return ConsoleNotifier()
         return AppriseNotifier(str(self.secrets.unseal(sealed).get("url", "")))
+
+
+def _own(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A source's settings without those that the pipeline reads."""
+    return {name: value for name, value in config.items() if name not in PIPELINE_KEYS}
 
 
 def load_model(name: str, threads: int | None = None) -> SentimentModel:

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from store.models import (
+    AuditEvent,
     Author,
     Brand,
     Conversation,
     Customer,
+    Incident,
     Mention,
     MentionBrand,
     Notification,
     Rollup,
     RollupAuthor,
     SearchQuery,
+    Source,
     Ticket,
     TicketConversation,
 )
 from store.search import forget_text
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,24 @@ def active_queries(session: Session) -> list[BrandQuery]:
     return [BrandQuery(*row) for row in rows]
 
 
+def _forget_acts(session: Session, brand_id: int) -> None:
+    """Drop what the audit log says of a brand and of what hangs on it."""
+    owned = {
+        "ticket": select(Ticket.id).where(Ticket.brand_id == brand_id),
+        "incident": select(Incident.id).where(Incident.brand_id == brand_id),
+        "source": select(Source.id).where(Source.brand_id == brand_id),
+        "brand": select(Brand.id).where(Brand.id == brand_id),
+    }
+    for kind, query in owned.items():
+        keys = [str(key) for key in session.scalars(query)]
+        for part in _parts(keys):
+            session.execute(
+                delete(AuditEvent).where(
+                    AuditEvent.object_type == kind, AuditEvent.object_id.in_(part)
+                )
+            )
+
+
 def forget_customers(session: Session) -> None:
     """Drop customers who have no identity and no ticket any more."""
     session.execute(
@@ -78,7 +102,7 @@ def forget_customers(session: Session) -> None:
     )
 
 
-def _parts(keys: list[int], size: int = 500) -> Iterator[list[int]]:
+def _parts(keys: list[Item], size: int = 500) -> Iterator[list[Item]]:
     for at in range(0, len(keys), size):
         yield keys[at : at + size]
 
@@ -98,6 +122,7 @@ def remove_brand(session: Session, brand_id: int) -> int:
     ids = [row.id for row in here]
     conversations = sorted({row.conversation_id for row in here})
     people = sorted({row.author_id for row in here if row.author_id is not None})
+    _forget_acts(session, brand_id)
     session.execute(delete(Notification).where(Notification.brand_id == brand_id))
     session.execute(update(Ticket).where(Ticket.brand_id == brand_id).values(merged_into_id=None))
     session.execute(delete(Ticket).where(Ticket.brand_id == brand_id))

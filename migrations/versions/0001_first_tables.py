@@ -236,21 +236,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_canned_response")),
     )
     op.create_table(
-        "demo_state",
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("scenario", sa.String(length=60), nullable=False),
-        sa.Column("started_at", store.models.base.UtcDateTime(timezone=True), nullable=False),
-        sa.Column(
-            "detail",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brand.id"], name=op.f("fk_demo_state_brand_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_demo_state")),
-    )
-    op.create_table(
         "detector_state",
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("metric", sa.String(length=20), nullable=False),
@@ -1319,7 +1304,6 @@ def downgrade() -> None:
 
     op.drop_table("incident")
     op.drop_table("detector_state")
-    op.drop_table("demo_state")
     op.drop_table("canned_response")
     with op.batch_alter_table("author", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_author_customer_id"))

@@ -18,6 +18,7 @@ import typer
 from sqlalchemy import select
 
 from service.commands.terminal import err, open_services, out
+from service.demo import first_things, seed
 from service.jobs import Worker
 from service.pipeline import Pipeline
 from service.wiring import Services
@@ -40,9 +41,8 @@ def up(
 ) -> None:
     """Run everything: database, worker and dashboard. Prints the address to open."""
     services = open_services(upgrade=True)
+    first_things(services)
     if demo:
-        from service.demo import seed
-
         seed(services)
     _say_where(services)
     stopping = threading.Event()

@@ -12,7 +12,7 @@ from store.models.crisis import (
 )
 from store.models.delivery import Notification, NotificationDelivery, NotificationTarget
 from store.models.figures import Rollup, RollupAuthor, RollupHorizon, Watermark
-from store.models.jobs import DemoState, Job, Lease
+from store.models.jobs import Job, Lease
 from store.models.mentions import (
     Author,
     Conversation,
@@ -49,7 +49,6 @@ __all__ = [
     "CannedResponse",
     "Conversation",
     "Customer",
-    "DemoState",
     "Detection",
     "DetectorState",
     "Incident",

@@ -45,16 +45,3 @@ class Lease(Base):
     host: Mapped[str] = mapped_column(String(120))
     pid: Mapped[int]
     expires_at: Mapped[datetime]
-
-
-class DemoState(Base):
-    """How far the demo or a drill has played: what was generated for whom, and up to when."""
-
-    __tablename__ = "demo_state"
-
-    brand_id: Mapped[int] = mapped_column(
-        ForeignKey("brand.id", ondelete="CASCADE"), primary_key=True
-    )
-    scenario: Mapped[str] = mapped_column(String(60))
-    started_at: Mapped[datetime]
-    detail: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
