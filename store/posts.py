@@ -64,7 +64,8 @@ class Batch:
 
     ``cursor`` is None while it is not yet safe to save one (pages that come newest first: only the
     last page carries it). ``covered_until`` says that everything posted before has been seen.
-    ``cost_usd`` is what the calls for this batch cost.
+    ``cost_usd`` is what the calls for this batch cost. ``message`` is something staff should know
+    although the batch could be read (a feed that is not well-formed).
     """
 
     posts: Sequence[Post]
@@ -72,3 +73,4 @@ class Batch:
     removals: Sequence[Removal] = ()
     covered_until: datetime | None = None
     cost_usd: float = 0.0
+    message: str | None = None
