@@ -274,7 +274,8 @@ def _item(entry: Any) -> _Item:
     link = str(entry.get("link", "")).strip()
     url = link if re.match(r"https?://", link, re.IGNORECASE) and len(link) <= 2_000 else None
     published = _moment(entry.get("published_parsed") or entry.get("created_parsed"))
-    updated = _moment(entry.get("updated_parsed"))
+    # entry.get would answer with the day of publication, and a warning, where there is no update.
+    updated = _moment(dict.get(entry, "updated_parsed"))
     identity = str(entry.get("id", "")).strip() or link or _hash(f"{title}\0{text}\0{published}")
     return _Item(
         external_id=identity if len(identity) <= 400 else f"sha256:{_hash(identity)}",
