@@ -14,7 +14,7 @@ from dashboard import levels, periods, state, theme, words
 from dashboard.desk import Desk
 from dashboard.hostile import escape, to_markdown
 from dashboard.rights import Right, may
-from dashboard.views import brands, inbox, mentions, sources, team, trends
+from dashboard.views import alerts, brands, inbox, mentions, sources, team, trends
 from dashboard.words import N_, Words
 from service.signin import Person
 from store import users
@@ -25,6 +25,14 @@ _WORK, _INSIGHT, _SET_UP = N_("Work"), N_("Insight"), N_("Set-up")
 # group, address, title, icon, the right it takes, the view
 VIEWS: list[tuple[str, str, str, str, Right, View]] = [
     (_WORK, "inbox", N_("Inbox"), ":material/inbox:", "read_inbox", inbox.show),
+    (
+        _WORK,
+        "alerts",
+        N_("Alerts"),
+        ":material/notifications_active:",
+        "read_alerts",
+        alerts.show,
+    ),
     (_WORK, "mentions", N_("Mentions"), ":material/forum:", "read_inbox", mentions.show),
     (_INSIGHT, "trends", N_("Trends"), ":material/monitoring:", "read_trends", trends.show),
     (_SET_UP, "brands", N_("Brands & queries"), ":material/sell:", "edit_brands", brands.show),

@@ -254,3 +254,11 @@ def _with_tickets(
         )
         for line in lines
     ]
+
+
+def author_names(session: Session, author_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Name and handle of authors by their id."""
+    rows = session.execute(
+        select(Author.id, Author.name, Author.handle).where(Author.id.in_(author_ids))
+    )
+    return {row.id: (row.name, row.handle) for row in rows}
