@@ -33,9 +33,15 @@ from tests.platforms.fake_bluesky import (
 from tests.postgres import free_port
 
 
+_made: list[BlueskyListener] = []
+
+
 @pytest.fixture(autouse=True)
-def _new_process() -> None:
+def _new_process() -> Iterator[None]:
     forget_sessions()
+    yield
+    while _made:
+        _made.pop().close()
 
 
 @pytest.fixture
@@ -47,11 +53,13 @@ def bluesky() -> Iterator[FakeBluesky]:
 def make(
     url: str, clock: SetClock | None = None, password: str = PASSWORD, **config: Any
 ) -> BlueskyListener:
-    return BlueskyListener.from_config(
+    listener = BlueskyListener.from_config(
         {"service": url, "handle": HANDLE, **config},
         {"app_password": password},
         clock or SetClock(START),
     )
+    _made.append(listener)
+    return listener
 
 
 class FakeWorld:

@@ -35,9 +35,15 @@ from tests.responder.channels.contract import NOW, ChannelContract, outgoing
 PUT = "com.atproto.repo.putRecord"
 
 
+_made: list[BlueskyChannel] = []
+
+
 @pytest.fixture(autouse=True)
-def _new_process() -> None:
+def _new_process() -> Iterator[None]:
     forget_sessions()
+    yield
+    while _made:
+        _made.pop().close()
 
 
 @pytest.fixture
@@ -47,9 +53,11 @@ def bluesky() -> Iterator[FakeBluesky]:
 
 
 def make(url: str, password: str = PASSWORD, **config: Any) -> BlueskyChannel:
-    return BlueskyChannel.from_config(
+    channel = BlueskyChannel.from_config(
         {"service": url, "handle": HANDLE, **config}, {"app_password": password}, SetClock(NOW)
     )
+    _made.append(channel)
+    return channel
 
 
 def reference(fake: FakeBluesky, uri: str) -> dict[str, Any]:
@@ -127,6 +135,7 @@ def test_sending_again_after_minutes_writes_the_identical_record(bluesky: FakeBl
         {"app_password": PASSWORD},
         SetClock(NOW + timedelta(minutes=7)),
     )
+    _made.append(later)
     later.send(reply)
     assert bluesky.own() == [first]
 
@@ -195,6 +204,7 @@ def test_a_timeout_after_the_server_took_it_is_a_doubt_that_find_clears(
     bluesky: FakeBluesky,
 ) -> None:
     channel = BlueskyChannel(BlueskyClient(bluesky.url, HANDLE, PASSWORD, SetClock(NOW), 0.3))
+    _made.append(channel)
     reply = outgoing(channel, reference(bluesky, bluesky.say("hello")))
     assert channel.find(reply) is None
     # The record is there, only the answer comes too late.
