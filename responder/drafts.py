@@ -58,16 +58,24 @@ def check(body: str) -> None:
     known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     for name in _PLACEHOLDER.findall(body):
         if name not in PLACEHOLDERS:
-            raise CannedError(f"{{{name}}} is no placeholder. Placeholders are {known}.")
+            raise CannedError(
+                "{wrong} is no placeholder. Placeholders are {known}.",
+                wrong=f"{{{name}}}",
+                known=known,
+            )
     rest = _PLACEHOLDER.sub("", body)
     if "{" in rest or "}" in rest:
-        raise CannedError(f"The text has a single brace. Braces are for placeholders: {known}.")
+        raise CannedError(
+            "The text has a single brace. Braces are for placeholders: {known}.", known=known
+        )
 
 
 def check_title(title: str) -> None:
     """Raise CannedError for an empty or too long title."""
     if not title.strip() or len(title) > _LONGEST_TITLE:
-        raise CannedError(f"Give the text a title of at most {_LONGEST_TITLE} characters.")
+        raise CannedError(
+            "Give the text a title of at most {limit} characters.", limit=_LONGEST_TITLE
+        )
 
 
 def add_starter_set(session: Session, now: datetime) -> int:

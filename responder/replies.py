@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from responder import tickets
 from responder.channels.base import ReplyRules
-from responder.errors import Collision, ReplyRefused
+from responder.errors import Collision, ReplyRefused, in_words
 from responder.lengths import length
 from responder.outcomes import locked, settle_by_person
 from store import replies as rows
@@ -167,13 +167,18 @@ def _check_words(
     size = length(words, rules.counts if rules else "characters")
     if size > limit:
         raise ReplyRefused(
-            f"The reply is {size - limit} characters too long: {to.platform} takes {limit}."
+            "The reply is {over} characters too long: {platform} takes {limit}.",
+            over=size - limit,
+            platform=to.platform,
+            limit=limit,
         )
     closes = window_closes(session, to.mention_id, rules)
     if closes is not None and closes < now:
         raise ReplyRefused(
-            f"{to.platform} takes replies only until {closes:%Y-%m-%d %H:%M} UTC, which has "
-            "passed. Wait for the customer to write again, or use another channel."
+            "{platform} takes replies only until {at}, which has passed. Wait for the customer "
+            "to write again, or use another channel.",
+            platform=to.platform,
+            at=in_words(closes),
         )
 
 
@@ -184,15 +189,16 @@ def _check_nobody_was_quicker(
         other = rows.others_since(session, ticket.id, user_id, seen_at)
         if other is not None:
             raise Collision(
-                f"{name_of_user(session, other.user_id)} answered this ticket meanwhile. Read "
-                "their reply before you send yours.",
+                "{who} answered this ticket meanwhile. Read their reply before you send yours.",
+                who=name_of_user(session, other.user_id),
                 user_id=other.user_id,
-                at=other.created_at,
+                when=other.created_at,
             )
     if ticket.status == "resolved" and not reopen:
         raise Collision(
-            f"{ticket.number} was resolved meanwhile. Reopen it to send this reply.",
-            at=ticket.resolved_at,
+            "{number} was resolved meanwhile. Reopen it to send this reply.",
+            number=ticket.number,
+            when=ticket.resolved_at,
         )
 
 
@@ -213,7 +219,10 @@ def _locked(session: Session, reply_id: int) -> tuple[Reply, Ticket]:
 
 
 def _decided(reply: Reply) -> Collision:
-    return Collision(f"This reply is {reply.status} now: somebody else decided. Reload the ticket.")
+    return Collision(
+        "This reply is {status} now: somebody else decided. Reload the ticket.",
+        status=reply.status,
+    )
 
 
 def _note(

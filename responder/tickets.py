@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from responder.errors import Collision, TicketError
+from responder.errors import Collision, TicketError, in_words
 from responder.priority import SET_BY_PERSON, Priority, points_of, priority_of
 from responder.states import make_open, make_resolved, make_waiting
 from store import ticket_events as history
@@ -34,7 +34,11 @@ def current(session: Session, ticket_id: int) -> Ticket:
         raise TicketError("This ticket does not exist any more. Go back to the inbox.")
     if ticket.merged_into_id is not None:
         kept = session.get_one(Ticket, links.final_id(session, ticket_id))
-        raise TicketError(f"{ticket.number} was merged into {kept.number}. Work on that one.")
+        raise TicketError(
+            "{number} was merged into {other}. Work on that one.",
+            number=ticket.number,
+            other=kept.number,
+        )
     return ticket
 
 
@@ -49,8 +53,9 @@ def assign(
             raise TicketError("This person cannot be given tickets: their account is not active.")
         if not rows.may_see(session, person, ticket.brand_id):
             raise TicketError(
-                f"{person.name or person.email} may not see this brand. Choose somebody else, or "
-                "ask an administrator to give them the brand."
+                "{who} may not see this brand. Choose somebody else, or ask an administrator to "
+                "give them the brand.",
+                who=person.name or person.email,
             )
     if ticket.assignee_id == assignee_id:
         return ticket
@@ -67,8 +72,8 @@ def take(
     ticket = current(session, ticket_id)
     if ticket.assignee_id not in (None, user_id) and not over:
         raise Collision(
-            f"{rows.name_of_user(session, ticket.assignee_id)} has this ticket already. "
-            "Ask them, or take it over.",
+            "{who} has this ticket already. Ask them, or take it over.",
+            who=rows.name_of_user(session, ticket.assignee_id),
             user_id=ticket.assignee_id,
         )
     return assign(session, ticket_id, user_id, now, user_id)
@@ -82,7 +87,7 @@ def add_note(
     if not words:
         raise TicketError("The note is empty.")
     if len(words) > NOTE_LENGTH:
-        raise TicketError(f"The note is too long: at most {NOTE_LENGTH} characters.")
+        raise TicketError("The note is too long: at most {limit} characters.", limit=NOTE_LENGTH)
     ticket = current(session, ticket_id)
     event = history.add_action(session, ticket.id, now, "note", user_id, text=words)
     session.flush()
@@ -152,7 +157,7 @@ def set_category(
 ) -> Ticket:
     """Put the ticket into another class. Its clocks keep the limits they began with."""
     if category not in CATEGORIES:
-        raise TicketError(f"There is no class {category!r}. Classes: {', '.join(CATEGORIES)}.")
+        raise TicketError("There is no class {name}. Choose another one.", name=repr(category))
     ticket = current(session, ticket_id)
     if ticket.category != category:
         before, ticket.category, ticket.changed_at = ticket.category, category, now
@@ -168,9 +173,7 @@ def set_priority(
 ) -> Ticket:
     """Choose a priority that later posts do not change; None gives it back to the rules."""
     if priority is not None and priority not in PRIORITIES:
-        raise TicketError(
-            f"There is no priority {priority!r}. Priorities: {', '.join(PRIORITIES)}."
-        )
+        raise TicketError("There is no priority {name}. Choose another one.", name=repr(priority))
     ticket = current(session, ticket_id)
     parts = [part for part in ticket.priority_parts if part["key"] != SET_BY_PERSON]
     if priority is not None:
@@ -206,21 +209,29 @@ def _changing(session: Session, ticket_id: int, to: str, allowed_from: tuple[str
     if ticket.status == to:
         raise _already(session, ticket)
     if ticket.status == "resolved":
-        raise TicketError(f"{ticket.number} is resolved. Reopen it first.")
-    raise TicketError(f"{ticket.number} is {ticket.status}; this is not possible now.")
+        raise TicketError("{number} is resolved. Reopen it first.", number=ticket.number)
+    raise TicketError(
+        "{number} is {status}; this is not possible now.",
+        number=ticket.number,
+        status=ticket.status,
+    )
 
 
 def _already(session: Session, ticket: Ticket) -> Collision:
     kinds = {"open": "reopened", "pending": "pending", "resolved": "resolved"}
     event = history.last_event(session, ticket.id, kinds.get(ticket.status, ticket.status))
     if event is None:
-        return Collision(f"{ticket.number} is {ticket.status} already.")
-    who = rows.name_of_user(session, event.user_id)
+        return Collision(
+            "{number} is {status} already.", number=ticket.number, status=ticket.status
+        )
     return Collision(
-        f"{ticket.number} is {ticket.status} already: {who} did it at {event.at:%Y-%m-%d %H:%M} "
-        "UTC.",
+        "{number} is {status} already: {who} did it at {at}.",
+        number=ticket.number,
+        status=ticket.status,
+        who=rows.name_of_user(session, event.user_id),
+        at=in_words(event.at),
         user_id=event.user_id,
-        at=event.at,
+        when=event.at,
     )
 
 

@@ -75,7 +75,9 @@ def test_a_second_resolve_says_who_was_quicker(world: World, ann: int) -> None:
     world.later(minutes=1)
     with pytest.raises(Collision, match="resolved already: Ann did it at 2026-03-02 09:00") as got:
         world.store.transact(lambda s: tickets.resolve(s, ticket_id, bob, world.now))
-    assert (got.value.user_id, got.value.at) == (ann, at)
+    assert (got.value.user_id, got.value.when) == (ann, at)
+    assert got.value.text == "{number} is {status} already: {who} did it at {at}."
+    assert got.value.values["status"] == "resolved"
     assert world.ticket().resolved_at == at
     assert world.events().count("resolved") == 1
 
