@@ -98,14 +98,18 @@ class Scenario:
 
     def posts(self, since: datetime, until: datetime) -> Iterator[Post]:
         """Yield the posts with ``since <= posted_at < until``, oldest first."""
-        first = max(since, self.begins_at)
-        for draft in self.drafts(self._minute(first), self._minute(until)):
-            yield self._post(draft)
+        # Moments are whole microseconds and minutes are not: the ends are told by the moment.
+        margin = 0.001
+        for draft in self.drafts(self._minute(since) - margin, self._minute(until) + margin):
+            post = self._post(draft)
+            if since <= post.posted_at < until:
+                yield post
 
     def drafts(self, since: float, until: float) -> Iterator[Draft]:
         """Yield drafts by minutes from the start: ``since <= minute < until``, in order."""
         waiting: list[tuple[float, str, Draft]] = []
-        for hour in range(floor(since / _HOUR) - _SPILL, floor(until / _HOUR) + 1):
+        first = max(floor(since / _HOUR) - _SPILL, -24 * self.plan.days)
+        for hour in range(first, floor(until / _HOUR) + 1):
             for draft in self._hour(hour):
                 if since <= draft.minute < until:
                     heapq.heappush(waiting, (draft.minute, draft.key, draft))
