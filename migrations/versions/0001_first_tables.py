@@ -529,7 +529,22 @@ def upgrade() -> None:
             ["brand_id", "status", "last_inbound_at", "id"],
             unique=False,
         )
+        batch_op.create_index(
+            "ix_ticket_counted",
+            ["status", "brand_id", "assignee_id"],
+            unique=False,
+            sqlite_where=sa.text("merged_into_id IS NULL"),
+            postgresql_where=sa.text("merged_into_id IS NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_ticket_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index("ix_ticket_inbound", ["last_inbound_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_ticket_merged",
+            ["merged_into_id"],
+            unique=False,
+            sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+            postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_ticket_status_inbound", ["status", "last_inbound_at", "id"], unique=False
         )
@@ -1273,7 +1288,18 @@ def downgrade() -> None:
     op.drop_table("user_brand")
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.drop_index("ix_ticket_status_inbound")
+        batch_op.drop_index(
+            "ix_ticket_merged",
+            sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+            postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_ticket_inbound")
         batch_op.drop_index(batch_op.f("ix_ticket_customer_id"))
+        batch_op.drop_index(
+            "ix_ticket_counted",
+            sqlite_where=sa.text("merged_into_id IS NULL"),
+            postgresql_where=sa.text("merged_into_id IS NULL"),
+        )
         batch_op.drop_index("ix_ticket_brand_status_inbound")
         batch_op.drop_index("ix_ticket_brand_status_id")
         batch_op.drop_index("ix_ticket_assignee_status")

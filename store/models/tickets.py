@@ -45,8 +45,23 @@ class Ticket(Base):
         CheckConstraint("priority in ('low', 'normal', 'high', 'urgent')", name="priority"),
         Index("ix_ticket_brand_status_id", "brand_id", "status", "id"),
         Index("ix_ticket_assignee_status", "assignee_id", "status"),
+        Index("ix_ticket_inbound", "last_inbound_at", "id"),
         Index("ix_ticket_status_inbound", "status", "last_inbound_at", "id"),
         Index("ix_ticket_brand_status_inbound", "brand_id", "status", "last_inbound_at", "id"),
+        Index(
+            "ix_ticket_counted",
+            "status",
+            "brand_id",
+            "assignee_id",
+            sqlite_where=text("merged_into_id IS NULL"),
+            postgresql_where=text("merged_into_id IS NULL"),
+        ),
+        Index(
+            "ix_ticket_merged",
+            "merged_into_id",
+            sqlite_where=text("merged_into_id IS NOT NULL"),
+            postgresql_where=text("merged_into_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
