@@ -10,7 +10,6 @@ import sys
 
 import typer
 
-from crisis.backtest import BacktestError
 from listeners.base import ListenerError
 from platforms.tables import TableError
 from sentiment.base import ModelError
@@ -22,7 +21,6 @@ from store.secrets import SecretsError
 from store.users import UserError
 
 PLAIN_ERRORS = (
-    BacktestError,
     ListenerError,
     LookupError,
     ModelError,

@@ -16,6 +16,18 @@ from service.settings import Settings
 
 FORBIDDEN = ("text", "body", "token", "password", "secret", "email", "url", "address", "cookie")
 
+NOISY = (
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "httpcore",
+    "httpx",
+    "prawcore",
+    "urllib3",
+    "watchdog",
+)
+"""Libraries of which only warnings are logged."""
+
 
 def set_up(settings: Settings) -> None:
     """Send our events and those of the libraries to standard error in one format."""
@@ -52,7 +64,7 @@ def set_up(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("apscheduler", "httpx", "httpcore", "apprise", "urllib3", "watchdog", "prawcore"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
 

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from listeners.base import Listener, ListenerError
-from listeners.bluesky import BlueskyListener
-from listeners.demo import DemoListener
-from listeners.email import EmailListener
-from listeners.rss import RssListener
-from notify.apprise import AppriseNotifier
 from notify.base import Notifier
 from notify.console import ConsoleNotifier
 from responder.channels.base import ReplyChannel, ReplyError
-from responder.channels.bluesky import BlueskyChannel
-from responder.channels.console import ConsoleChannel
-from responder.channels.email import EmailChannel
 from sentiment.base import SentimentModel
 from service.settings import Settings
 from store.clock import Clock, SystemClock
 from store.database import Store
 from store.secrets import SecretBox, SecretsError
 
-Builder = Callable[[Mapping[str, Any], Mapping[str, Any], Clock], Any]
-
-LISTENERS: dict[str, Builder] = {
-    "bluesky": BlueskyListener.from_config,
-    "demo": DemoListener.from_config,
-    "email": EmailListener.from_config,
-    "rss": RssListener.from_config,
+LISTENERS = {
+    "bluesky": "listeners.bluesky:BlueskyListener",
+    "demo": "listeners.demo:DemoListener",
+    "email": "listeners.email:EmailListener",
+    "rss": "listeners.rss:RssListener",
 }
-"""Connectors that can be polled, by the name that a source carries."""
+"""Connectors that can be polled, by the name that a source carries. Imported when first used:
+platform clients are slow to import, and most commands need none of them."""
+
+CHANNELS = {
+    "bluesky": "responder.channels.bluesky:BlueskyChannel",
+    "demo": "responder.channels.console:ConsoleChannel",
+    "email": "responder.channels.email:EmailChannel",
+}
+"""Ways out, by the platform of the mention that is answered."""
 
 PIPELINE_KEYS = frozenset({"route", "live_since"})
 """Settings of a source that the collect stage reads, not the connector."""
-
-CHANNELS: dict[str, Builder] = {
-    "bluesky": BlueskyChannel.from_config,
-    "demo": ConsoleChannel.from_config,
-    "email": EmailChannel.from_config,
-}
-"""Ways out, by the platform of the mention that is answered."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +58,15 @@ class Services:
 
     def listener(self, connector: str, config: Mapping[str, Any], sealed: bytes | None) -> Listener:
         """The listener of a source. Raises ListenerError when its settings are wrong."""
-        builder = LISTENERS.get(connector)
-        if builder is None:
+        place = LISTENERS.get(connector)
+        if place is None:
             raise ListenerError(
                 f"There is no connector {connector!r}. Choose one of: {', '.join(LISTENERS)}.",
                 permanent=True,
             )
         try:
-            listener: Listener = builder(_own(config), self.secrets.unseal(sealed), self.clock)
+            secrets = self.secrets.unseal(sealed)
+            listener: Listener = _class(place).from_config(_own(config), secrets, self.clock)
         except SecretsError as error:
             raise ListenerError(str(error), permanent=True) from error
         return listener
@@ -82,14 +75,15 @@ class Services:
         self, platform: str, config: Mapping[str, Any], sealed: bytes | None
     ) -> ReplyChannel:
         """The reply channel of a platform. Raises ReplyError when its settings are wrong."""
-        builder = CHANNELS.get(platform)
-        if builder is None:
+        place = CHANNELS.get(platform)
+        if place is None:
             raise ReplyError(
                 f"Replies to {platform} cannot be sent from here: answer there by hand.",
                 permanent=True,
             )
         try:
-            channel: ReplyChannel = builder(_own(config), self.secrets.unseal(sealed), self.clock)
+            secrets = self.secrets.unseal(sealed)
+            channel: ReplyChannel = _class(place).from_config(_own(config), secrets, self.clock)
         except (SecretsError, ValueError) as error:
             raise ReplyError(str(error), permanent=True) from error
         return channel
@@ -98,7 +92,14 @@ class Services:
         """The way to a notification target."""
         if kind == "console":
             return ConsoleNotifier()
+        from notify.apprise import AppriseNotifier  # knows a hundred services, so it is slow
+
         return AppriseNotifier(str(self.secrets.unseal(sealed).get("url", "")))
+
+
+def _class(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _own(config: Mapping[str, Any]) -> dict[str, Any]:

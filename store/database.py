@@ -14,18 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.errors import DatabaseFull, DatabaseUnreachable, NewerDatabase, OutdatedDatabase
+
+if TYPE_CHECKING:  # alembic is slow to import, and only the start of a service needs it
+    from alembic.config import Config
 
 T = TypeVar("T")
 
@@ -116,6 +115,8 @@ class Store:
     # Migrations
 
     def _alembic(self) -> Config:
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
         config.attributes["engine"] = self.engine
@@ -123,11 +124,15 @@ class Store:
 
     def revision(self) -> str | None:
         """The revision the database is at; None when it is empty."""
+        from alembic.runtime.migration import MigrationContext
+
         with self._translated(), self.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
     def newest_revision(self) -> str:
         """The revision this version of the program wants."""
+        from alembic.script import ScriptDirectory
+
         head = ScriptDirectory.from_config(self._alembic()).get_current_head()
         assert head is not None
         return head
@@ -137,6 +142,8 @@ class Store:
         found, wanted = self.revision(), self.newest_revision()
         if found == wanted:
             return
+        from alembic.script import ScriptDirectory
+
         script = ScriptDirectory.from_config(self._alembic())
         known = {revision.revision for revision in script.walk_revisions()}
         if found is not None and found not in known:
@@ -164,6 +171,8 @@ class Store:
                 self.check()
             except OutdatedDatabase:
                 backup = self.backup(f"before-upgrade-from-{found}")
+        from alembic import command
+
         with self._translated():
             command.upgrade(self._alembic(), "head")
         return backup

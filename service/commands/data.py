@@ -153,7 +153,7 @@ def backtest(
     """Replay the alert on a file: adds anomaly_score (0..1) and alert (0/1) to every row."""
     import pandas as pd
 
-    from crisis.backtest import backtest_frame, score_labels
+    from crisis.backtest import BacktestError, backtest_frame, score_labels
 
     format_of(target)
 
@@ -164,14 +164,17 @@ def backtest(
                 columns=table.columns,
             )
 
-    frame = backtest_frame(read(source), time_column, value_column, brand_column)
+    try:
+        frame = backtest_frame(read(source), time_column, value_column, brand_column)
+        found = score_labels(frame, read(labels), time_column, brand_column) if labels else None
+    except BacktestError as error:
+        raise TableError(str(error)) from error
     with TableWriter(target, [str(name) for name in frame.columns]) as writer:
         writer.write(
             {str(name): value for name, value in row.items()} for row in frame.to_dict("records")
         )
     out.print(f"{len(frame):,} rows, {int(frame['alert'].sum()):,} alerts: {target}", markup=False)
-    if labels:
-        found = score_labels(frame, read(labels), time_column, brand_column)
+    if found is not None:
         delay = "none" if found.median_delay is None else str(found.median_delay)
         out.print(
             f"{found.caught} of {found.events} events caught, "
