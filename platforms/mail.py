@@ -243,7 +243,8 @@ class _MailBoxStartTls(MailBoxStartTls):
         try:
             client.starttls(self._ssl_context)
         except BaseException:
-            client.shutdown()
+            with suppress(OSError):
+                client.shutdown()
             raise
         return client
 
@@ -287,10 +288,10 @@ def _imap_errors() -> Iterator[None]:
         ) from error
     except imaplib.IMAP4.abort as error:
         raise Unreachable("The connection to the mail server broke. It is tried again.") from error
+    except OSError as error:  # before ValueError, which a refused certificate is as well
+        raise connection_error(error) from error
     except (imaplib.IMAP4.error, ImapToolsError, ValueError) as error:
         raise Unreachable("The mail server gave an answer that cannot be used.") from error
-    except OSError as error:
-        raise connection_error(error) from error
 
 
 def connection_error(error: OSError) -> PlatformError:

@@ -49,8 +49,10 @@ class MailServer:
 
     def add_mailbox(self, address: str) -> str:
         """Make a mailbox that can log in with ``password``; gives the address back."""
-        with (self.folder / "users").open("a") as users:
-            users.write(f"{address}:{{PLAIN}}{self.password}\n")
+        # A file for each: Dovecot looks at a file for changes only once a second.
+        path = self.folder / "users" / address
+        path.write_text(f"{address}:{{PLAIN}}{self.password}\n")
+        path.chmod(0o644)
         return address
 
     def deliver(self, recipient: str, message: EmailMessage | bytes) -> None:
@@ -122,12 +124,12 @@ def mail_server() -> Iterator[MailServer]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o755)
-        (folder / "users").touch()
+        (folder / "users").mkdir()
         (folder / "mail").mkdir()
         ca_file = write_certificates(folder)
         user = _mail_user()
         if os.geteuid() == 0:
-            for path in (folder / "mail", folder / "users", folder / "server.key"):
+            for path in (folder / "mail", folder / "server.key"):
                 shutil.chown(path, user)
         server = MailServer(
             host="localhost", imap_port=free_port(), imaps_port=free_port(),
@@ -216,6 +218,9 @@ auth_failure_delay = 0
 ssl = yes
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -249,7 +254,7 @@ ssl_key = <{folder}/server.key
 mail_location = maildir:{folder}/mail/%u/Maildir
 passdb {{
   driver = passwd-file
-  args = username_format=%u {folder}/users
+  args = username_format=%u {folder}/users/%u
 }}
 userdb {{
   driver = static
@@ -265,7 +270,7 @@ mail_driver = maildir
 mail_home = {folder}/mail/%{{user}}
 mail_path = {folder}/mail/%{{user}}/Maildir
 passdb passwd-file {{
-  passwd_file_path = {folder}/users
+  passwd_file_path = {folder}/users/%{{user}}
 }}
 userdb static {{
 }}
