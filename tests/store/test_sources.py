@@ -20,9 +20,8 @@ def add_source(store: Store, name: str = "feed", **values: object) -> int:
     with store.write() as session:
         row = Source(
             name=name,
-            connector="rss",
             created_at=START,
-            **{"interval_seconds": 60, "next_run_at": START, **values},
+            **{"connector": "rss", "interval_seconds": 60, "next_run_at": START, **values},
         )
         session.add(row)
         session.flush()
