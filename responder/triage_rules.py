@@ -46,9 +46,12 @@ class Verdict:
 def judge(mention: PendingMention, rules: TriageRules) -> Verdict | None:
     """Whether a post opens a ticket, of which class, for which brand, and why; None when not.
 
-    Never for our own posts, deleted ones, bare reposts, or posts that concern no own brand.
+    Never for our own posts, a competitor's, deleted ones, bare reposts, or posts that concern no
+    own brand.
     """
     said = mention.understanding
+    if mention.by_competitor:
+        return None
     if mention.direction != "inbound" or mention.deleted_at or mention.kind == "repost":
         return None
     brand = owning_brand(mention)

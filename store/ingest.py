@@ -32,6 +32,7 @@ from store.models import (
 from store.posts import Post, PostAuthor, Removal
 from store.rollups import UNSCORED, Counted, Deltas
 from store.search import forget_text
+from store.ticket_events import forget_subjects
 
 Place = tuple[str, str]
 """A platform and a namespace; identities are unique within one."""
@@ -598,3 +599,4 @@ def forget(session: Session, mention_ids: Sequence[int]) -> None:
     session.execute(delete(MentionEdit).where(MentionEdit.mention_id.in_(mention_ids)))
     session.execute(delete(MentionVector).where(MentionVector.mention_id.in_(mention_ids)))
     forget_text(session, mention_ids)
+    forget_subjects(session, mention_ids)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from store.models import AuditEvent, TicketEvent
+from store.models import AuditEvent, Mention, Ticket, TicketConversation, TicketEvent
 
 ANSWERS = ("replied", "replied_by_hand")
 """Kinds of events that mean that the customer got an answer."""
@@ -98,3 +99,22 @@ def answered_since(session: Session, ticket_id: int, since: datetime) -> datetim
             TicketEvent.at >= since,
         )
     )
+
+
+def forget_subjects(session: Session, mention_ids: Sequence[int]) -> int:
+    """Erase the subjects that were taken from mentions whose text must go; returns how many."""
+    opened = session.execute(
+        select(TicketEvent.ticket_id, TicketEvent.detail).where(
+            TicketEvent.kind == "opened",
+            TicketEvent.ticket_id.in_(
+                select(TicketConversation.ticket_id)
+                .join(Mention, Mention.conversation_id == TicketConversation.conversation_id)
+                .where(Mention.id.in_(mention_ids))
+            ),
+        )
+    )
+    gone = set(mention_ids)
+    tickets = [row.ticket_id for row in opened if row.detail.get("mention_id") in gone]
+    if tickets:
+        session.execute(update(Ticket).where(Ticket.id.in_(tickets)).values(subject=""))
+    return len(tickets)

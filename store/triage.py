@@ -24,6 +24,8 @@ from store.models import (
 from store.models.mentions import TRIAGE_READY
 from store.ticket_events import last_event
 
+_DIRECTION = 8  # its place among the fields of PendingMention
+
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
@@ -62,6 +64,7 @@ class PendingMention:
     author_id: int | None
     followers: int | None
     direction: str
+    """``outbound`` also where the author's handle is one of an own brand's accounts."""
     kind: str
     title: str
     text: str
@@ -73,6 +76,8 @@ class PendingMention:
     """The brand of the account or query it came through."""
     understanding: Understanding | None
     brands: Sequence[ConcernedBrand]
+    by_competitor: bool
+    """Written by one of a competitor's accounts."""
 
 
 def take_pending(session: Session, limit: int) -> list[PendingMention]:
@@ -127,7 +132,7 @@ def mark_triaged(session: Session, mention_ids: Sequence[int], now: datetime) ->
 def _read(session: Session, ids: Sequence[int]) -> list[PendingMention]:
     if not ids:
         return []
-    brands = _brands(session, ids)
+    brands, accounts = _brands(session, ids), _accounts(session)
     rows = session.execute(
         select(
             Mention.id,
@@ -147,6 +152,7 @@ def _read(session: Session, ids: Sequence[int]) -> list[PendingMention]:
             Mention.collected_at,
             Mention.deleted_at,
             Source.brand_id,
+            Author.handle,
             Assessment.p_negative,
             Assessment.intent,
             Assessment.intent_probabilities,
@@ -161,10 +167,26 @@ def _read(session: Session, ids: Sequence[int]) -> list[PendingMention]:
     )
     found = []
     for row in rows:
-        values: tuple[Any, ...] = tuple(row)
-        said = Understanding(*values[17:]) if row.intent is not None else None
-        found.append(PendingMention(*(*values[:17], said, brands[row.id])))
+        values: list[Any] = list(row)
+        account = accounts.get(_account(row.handle or ""))
+        if account == "own":
+            values[_DIRECTION] = "outbound"
+        said = Understanding(*values[18:]) if row.intent is not None else None
+        more = (said, brands[row.id], account == "competitor")
+        found.append(PendingMention(*(*values[:17], *more)))
     return found
+
+
+def _accounts(session: Session) -> dict[str, str]:
+    """Whose accounts are whose: own or competitor, by handle."""
+    rows = session.execute(select(Brand.kind, Brand.handles).order_by(Brand.kind)).all()
+    found = {_account(handle): row.kind for row in rows for handle in row.handles}
+    found.pop("", None)
+    return found
+
+
+def _account(handle: str) -> str:
+    return handle.strip().removeprefix("@").casefold()
 
 
 def _brands(session: Session, ids: Sequence[int]) -> dict[int, list[ConcernedBrand]]:

@@ -397,3 +397,32 @@ def test_the_conversation_lock_leaves_no_ticket_without_conversation(world: Worl
     world.triage()
     with world.store.read() as session:
         assert session.scalars(select(Ticket.id)).all() == [next(iter(world.links()))[0]]
+
+
+def test_posts_of_our_accounts_and_a_competitors_open_none_however_they_were_found(
+    world: World,
+) -> None:
+    world.brand("Acme Care", handles=["@AcmeCare"])
+    world.brand("Rival", kind="competitor", handles=["@rival"])
+    world.post("p1", author="acmecare")
+    world.post("p2", author="rival")
+    world.post("p3", author="rival.fan")
+    world.triage()
+    assert world.ticket().customer_id == getattr(world.customer_of("rival.fan"), "id", None)
+
+
+def test_an_answer_by_one_of_our_accounts_counts_however_it_was_found(world: World) -> None:
+    world.brand("Acme Care", handles=["acmecare"])
+    world.post("p1")
+    world.triage()
+    world.post("r1", "We are on it", author="acmecare", thread="p1")
+    assert world.triage().answered_by_hand == 1
+
+
+def test_the_subject_goes_when_its_post_is_deleted(world: World) -> None:
+    world.post("p1", "My secret story")
+    world.post("q1", "Another story", author="dave")
+    world.triage()
+    with world.store.write() as session:
+        ingest(session, [], live=True, now=world.now, removals=[Removal("bluesky", "p1")])
+    assert [ticket.subject for ticket in world.tickets()] == ["", "Another story"]
