@@ -6,11 +6,12 @@ Streamlit runs the page again after an action, so what is to be said waits in th
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from dashboard import parts
+from dashboard import parts, terms
 from dashboard.desk import Desk
 from dashboard.rights import Right
 from responder.errors import DeskError
@@ -42,12 +43,30 @@ def do(
 
     try:
         desk.store.transact(checked)
-    except (DeskError, LookupError) as error:
+    except DeskError as error:
+        say(desk_error(desk, error), "error")
+        return False
+    except LookupError as error:
         say(str(error), "error")
         return False
     if done:
         say(done)
     return True
+
+
+def desk_error(desk: Desk, error: DeskError) -> str:
+    """The sentence of an error in the reader's language."""
+    values = {name: _shown(desk, name, value) for name, value in error.values.items()}
+    return desk.t(error.text, **values)
+
+
+def _shown(desk: Desk, name: str, value: object) -> object:
+    if isinstance(value, datetime):
+        return desk.formats.moment(value)
+    if name == "status":
+        table = terms.STATUSES | terms.REPLY_STATUSES
+        return terms.word(desk, table, str(value))
+    return value
 
 
 def say(sentence: str, kind: str = "note") -> None:

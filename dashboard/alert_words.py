@@ -84,12 +84,10 @@ def _spread(desk: Desk, part: Mapping[str, Any]) -> str:
 
 
 def _severity(desk: Desk, part: Mapping[str, Any]) -> str:
-    named = [
-        desk.t(GRAVE[one["name"]])
-        for one in part.get("categories") or ()
-        if isinstance(one, Mapping) and one.get("name") in GRAVE
-    ]
-    return desk.t("It touches: {matters}.", matters=desk.t(", ").join(named)) if named else ""
+    categories = [one for one in part.get("categories") or () if isinstance(one, Mapping)]
+    known = [GRAVE[key] for key in (one.get("name") for one in categories) if key in GRAVE]
+    matters = desk.formats.listing([desk.t(matter) for matter in known])
+    return desk.t("It touches: {matters}.", matters=matters) if known else ""
 
 
 _REASONS: dict[str, Callable[[Desk, Mapping[str, Any]], str]] = {

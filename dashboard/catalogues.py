@@ -6,38 +6,57 @@ said, and compiles the ``.mo`` files that the program reads. It prints what lack
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from dashboard.words import DOMAIN, LANGUAGES, LOCALE
 
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"t": None, "nt": (1, 2), "N_": None}
+_SAID = frozenset({"t", "nt", "N_"})
+# The desk's errors are written in the responder and said in the reader's language here.
+_ERRORS = frozenset({"TicketError", "Collision", "ReplyRefused", "CannedError"})
 # The catalogues carry no time of their own, so that compiling twice gives the same bytes.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def source_texts() -> Catalog:
-    """Every text in the dashboard's source that is marked with ``t``, ``nt`` or ``N_``."""
+    """Every text that is marked with ``t``, ``nt`` or ``N_``, and the desk's errors."""
     template = Catalog(domain=DOMAIN, creation_date=_EPOCH, revision_date=_EPOCH)
-    found = extract_from_dir(
-        Path(__file__).parent, method_map=[("**.py", "python")], keywords=KEYWORDS
-    )
-    for _file, _line, message, _comments, _context in found:
-        template.add(message)
+    here = Path(__file__).parent
+    for folder, names in ((here, _SAID), (here.parent / "responder", _ERRORS)):
+        for path in sorted(folder.rglob("*.py")):
+            for message in _marked(path, names):
+                template.add(message)
     return template
+
+
+def _marked(path: Path, names: frozenset[str]) -> Iterator[str | tuple[str, str]]:
+    # Babel's own extraction reads tokens and so misses what stands within an f-string.
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+        texts = [
+            one.value
+            for one in node.args[:2]
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value
+        ]
+        if name not in names or not texts:
+            continue
+        yield (texts[0], texts[1]) if name == "nt" else texts[0]
 
 
 def read(language: str) -> Catalog:
     """A language's catalogue as it stands in its ``.po`` file; empty when there is none yet."""
     path = po_file(language)
     if not path.exists():
-        return Catalog(locale=language, domain=DOMAIN)
+        return Catalog(locale=language, domain=DOMAIN, project="Groundswell", header_comment="")
     with path.open("rb") as file:
         return read_po(file, locale=language, domain=DOMAIN)
 
@@ -62,7 +81,9 @@ def untranslated(catalogue: Catalog) -> list[str]:
 
 
 def _forms(translation: object) -> tuple[str, ...]:
-    return tuple(translation) if isinstance(translation, (tuple, list)) else (str(translation),)
+    return (
+        tuple(translation) if isinstance(translation, (tuple, list)) else (str(translation or ""),)
+    )
 
 
 def main() -> None:
@@ -74,6 +95,9 @@ def main() -> None:
         catalogue = read(language)
         catalogue.update(template, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
+        catalogue.header_comment = "# Groundswell: texts of the interface."
+        catalogue.project, catalogue.version, catalogue.fuzzy = "Groundswell", "1", False
+        catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""
         catalogue.creation_date = catalogue.revision_date = _EPOCH
         path = po_file(language)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -218,7 +218,7 @@ def share_of_voice(desk: Desk, slices: Sequence[Slice], names: dict[str, str]) -
 
 
 def sparkline(
-    desk: Desk, points: Sequence[dict[str, Any]], *, started: datetime | None = None
+    desk: Desk, points: Sequence[dict[str, Any]], title: str, *, started: datetime | None = None
 ) -> Drawn:
     """What rose, over its baseline band. ``points``: start (datetime), value, low, high (or None).
 
@@ -232,7 +232,8 @@ def sparkline(
     )
     base = alt.Chart(_data(rows)).encode(x=x)
     band = base.mark_area(color="#7A8594", opacity=0.25).encode(
-        y=alt.Y("low:Q", title=None, axis=alt.Axis(tickCount=3)), y2="high:Q"
+        y=alt.Y("low:Q", title=None, axis=alt.Axis(tickCount=3)),
+        y2="high:Q",
     )
     line = base.mark_line(color=theme.ACCENT, strokeWidth=2).encode(y="value:Q")
     layers: list[Any] = [band, line]
@@ -243,4 +244,7 @@ def sparkline(
             rule.mark_rule(color="#7A8594", strokeDash=[4, 3]),
             rule.mark_text(align="left", dx=4, dy=-40, color="#7A8594").encode(text="name:N"),
         ]
-    return alt.layer(*layers).properties(height=150)
+    return alt.layer(*layers).properties(
+        height=168,
+        title=alt.TitleParams(title, anchor="start", fontSize=12, fontWeight="normal"),
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel import dates, numbers
+from babel import dates, lists, numbers
 
 _LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 
@@ -36,6 +37,10 @@ class Formats:
     def change_of_points(self, points: int) -> str:
         """+15; a sign always stands before it."""
         return ("+" if points > 0 else "") + self.number(points)
+
+    def listing(self, words: Sequence[str]) -> str:
+        """safety, fraud and recall"""
+        return str(lists.format_list(list(words), locale=self.locale))
 
     def money(self, dollars: float) -> str:
         """US dollars, which is what platforms bill in."""

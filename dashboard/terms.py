@@ -27,6 +27,16 @@ STATUSES = {
     "snoozed": N_("Snoozed"),
     "resolved": N_("Resolved"),
 }
+REPLY_STATUSES = {
+    "draft": N_("Draft"),
+    "in_review": N_("In review"),
+    "approved": N_("On its way"),
+    "sending": N_("On its way"),
+    "sent": N_("Sent"),
+    "failed": N_("Failed"),
+    "uncertain": N_("Uncertain"),
+    "by_hand": N_("To be answered by hand"),
+}
 PRIORITIES = {
     "urgent": N_("Urgent"),
     "high": N_("High"),

@@ -70,7 +70,9 @@ def _card(desk: Desk, line: IncidentLine) -> None:
         with left:
             points = _points(desk, line)
             st.altair_chart(
-                charts.sparkline(desk, points, started=incident.started_at),
+                charts.sparkline(
+                    desk, points, _chart_title(desk, line), started=incident.started_at
+                ),
                 key=f"spark-{incident.id}",
             )
             st.html(f"<p>{_posts_link(desk, line)}</p>")
@@ -135,6 +137,15 @@ def _points(desk: Desk, line: IncidentLine) -> list[dict[str, Any]]:
         }
         for one in bins
     ]
+
+
+def _chart_title(desk: Desk, line: IncidentLine) -> str:
+    minutes = int(line.incident.summary.get("window_minutes") or 15)
+    if line.incident.summary.get("metric") == "negative":
+        said = desk.nt("Negative posts in {n} minute", "Negative posts in {n} minutes", minutes)
+    else:
+        said = desk.nt("Posts in {n} minute", "Posts in {n} minutes", minutes)
+    return desk.t("{what}; the band is what is usual", what=said)
 
 
 def _floor(moment: datetime, width: timedelta) -> datetime:

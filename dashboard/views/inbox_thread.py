@@ -195,7 +195,7 @@ def _wording(desk: Desk, view: TicketView, wording: Any) -> None:
     try:
         text = drafts.fill(row.body, values, row.language)
     except CannedError as error:
-        parts.notice(str(error), "error")
+        parts.notice(actions.desk_error(desk, error), "error")
         return
     serial = st.session_state["inserted"]["serial"] + 1
     st.session_state["inserted"] = {"serial": serial, "text": text}

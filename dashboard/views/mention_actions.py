@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from dashboard import terms
+from dashboard import actions, terms
 from dashboard.desk import Desk
+from responder import opening
 from store import assessments
 from store.mention_list import MentionLine
 
@@ -26,6 +27,26 @@ def show(desk: Desk, line: MentionLine) -> None:
             st.switch_page(st.session_state["pages"]["inbox"])
         if desk.may("work_tickets"):
             _correct(desk, line)
+            if line.ticket_number is None and st.button(
+                desk.t("Open a ticket"),
+                key=f"open-{line.id}",
+                icon=":material/add_task:",
+                type="tertiary",
+            ):
+                _open(desk, line)
+
+
+def _open(desk: Desk, line: MentionLine) -> None:
+    opened: list[int] = []
+
+    def work(session: Session) -> None:
+        ticket = opening.open_for(session, line.id, line.brand_id, desk.person.id, desk.clock_now())
+        opened[:] = [ticket.id]
+
+    if actions.do(desk, "work_tickets", work):
+        st.session_state["ticket"] = opened[0]
+        st.switch_page(st.session_state["pages"]["inbox"])
+    st.rerun()
 
 
 def _correct(desk: Desk, line: MentionLine) -> None:
@@ -48,17 +69,13 @@ def _correct(desk: Desk, line: MentionLine) -> None:
 
 
 def _save(desk: Desk, line: MentionLine, values: dict[str, str | None]) -> None:
-    if not (desk.still_signed_in() and desk.may("work_tickets")):
-        st.rerun()
-    for field, value in values.items():
-        if value is None:
-            continue
+    def work(session: Session) -> None:
+        for field, value in values.items():
+            if value is not None:
+                assessments.override(
+                    session, mention_id=line.id, brand_id=line.brand_id, field=field, value=value,
+                    user_id=desk.person.id, now=desk.clock_now(),
+                )  # fmt: skip
 
-        def work(session: Session, field: str = field, value: str = value) -> bool:
-            return assessments.override(
-                session, mention_id=line.id, brand_id=line.brand_id, field=field, value=value,
-                user_id=desk.person.id, now=desk.now,
-            )  # fmt: skip
-
-        desk.store.transact(work)
+    actions.do(desk, "work_tickets", work, desk.t("Corrected. The figures follow at once."))
     st.rerun()

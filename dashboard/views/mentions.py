@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboard import parts, posts, terms
+from dashboard import actions, parts, posts, terms
 from dashboard.desk import Desk
 from dashboard.views import mention_actions
 from store import mention_list, trends
@@ -26,6 +26,7 @@ def show(desk: Desk) -> None:
             desk.t("Add a brand under Brands & queries, then connect a source under Sources."),
         )
         return
+    actions.show_said()
     asked = _filters(desk)
     _list(desk, asked)
 

@@ -10,7 +10,8 @@ import streamlit as st
 
 from dashboard import charts, exports, parts, terms
 from dashboard.desk import Desk
-from store import audit, trends
+from dashboard.hostile import one_line
+from store import audit, source_setup, trends
 from store.trends import Bin, Counts, Slice, TrendFilter
 
 
@@ -51,6 +52,7 @@ def show(desk: Desk) -> None:
             desk.t("Connect a source under Sources, or import a file with: groundswell import"),
         )
         return
+    _gaps(desk)
     _figures(desk, asked, data)
     if not data.now.mentions:
         parts.empty(
@@ -64,6 +66,23 @@ def show(desk: Desk) -> None:
     st.altair_chart(charts.negative_share(desk, data.bins), key="negative-share")
     _breakdowns(desk, data)
     _table(desk, asked, data.bins)
+
+
+def _gaps(desk: Desk) -> None:
+    """Say which sources are silent: what they have not brought yet is not a quiet public."""
+    with desk.store.read() as session:
+        silent = source_setup.in_trouble(session, desk.scope.brand_ids)
+    for name, since in silent[:3]:
+        shown = one_line(name, 60)
+        if since is None:
+            said = desk.t("{source} has brought nothing yet: figures may be too low.", source=shown)
+        else:
+            said = desk.t(
+                "{source} has brought nothing since {time}: figures after that may be too low.",
+                source=shown,
+                time=desk.formats.short(since, desk.now),
+            )
+        parts.notice(said, "warning")
 
 
 def _filters(desk: Desk) -> TrendFilter:
