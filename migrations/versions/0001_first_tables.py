@@ -880,6 +880,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ticket_conversation", schema=None) as batch_op:
         batch_op.create_index(
+            batch_op.f("ix_ticket_conversation_conversation_id"), ["conversation_id"], unique=False
+        )
+        batch_op.create_index(
             "uq_ticket_conversation_active",
             ["conversation_id"],
             unique=True,
@@ -1164,6 +1167,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_reply_idempotency_key")),
     )
     with op.batch_alter_table("reply", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reply_mention_id"), ["mention_id"], unique=False)
         batch_op.create_index(
             "ix_reply_outgoing",
             ["next_attempt_at"],
@@ -1195,6 +1199,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("status in ('approved', 'sending')"),
             postgresql_where=sa.text("status in ('approved', 'sending')"),
         )
+        batch_op.drop_index(batch_op.f("ix_reply_mention_id"))
 
     op.drop_table("reply")
     with op.batch_alter_table("override", schema=None) as batch_op:
@@ -1231,6 +1236,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("active = 1"),
             postgresql_where=sa.text("active"),
         )
+        batch_op.drop_index(batch_op.f("ix_ticket_conversation_conversation_id"))
 
     op.drop_table("ticket_conversation")
     with op.batch_alter_table("source_run", schema=None) as batch_op:

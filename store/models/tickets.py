@@ -106,7 +106,7 @@ class TicketConversation(Base):
         ForeignKey("ticket.id", ondelete="CASCADE"), primary_key=True
     )
     conversation_id: Mapped[int] = mapped_column(
-        ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True
+        ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     active: Mapped[bool] = mapped_column(default=True)
     linked_at: Mapped[datetime]
@@ -207,7 +207,9 @@ class Reply(Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"))
-    mention_id: Mapped[int] = mapped_column(ForeignKey("mention.id", ondelete="CASCADE"))
+    mention_id: Mapped[int] = mapped_column(
+        ForeignKey("mention.id", ondelete="CASCADE"), index=True
+    )
     channel: Mapped[str] = mapped_column(String(40))
     body: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(12), default="draft")
