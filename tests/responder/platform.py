@@ -49,7 +49,7 @@ class Channel:
 
     ``named``: the platform takes our name for a post, and a second one of that name changes
     nothing. Otherwise whatever is sent is posted, so that a repeat would show. ``pause``: seconds
-    before and after a post arrives.
+    before and after a post arrives. ``broken``: the call that meets a mistake of the channel.
 
     refused: permanent. limited: the platform names a time. down: the request never arrived.
     timeout: it arrived, the answer did not. lost: it did not arrive, but nobody can tell. fault: a
@@ -63,14 +63,19 @@ class Channel:
     pause: float = 0.0
     faults: list[str] = field(default_factory=list)
     blind: int = 0
+    broken: str = ""
     calls: list[str] = field(default_factory=list)
 
     def prepare(self, key: str, now: datetime) -> str | None:
         self.calls.append("prepare")
+        if self.broken == "prepare":
+            raise ZeroDivisionError
         return f"name-{key}" if self.named else None
 
     def find(self, reply: OutgoingReply) -> SentReply | None:
         self.calls.append("find")
+        if self.broken == "find":
+            raise ZeroDivisionError
         if self.blind:
             self.blind -= 1
             raise ReplyError("The platform does not answer.")

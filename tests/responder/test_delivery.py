@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from responder import replies, tickets
 from responder.channels.base import ReplyRules, SentReply
@@ -252,6 +253,28 @@ def test_a_fault_of_the_channel_after_the_post_doubles_nothing(
     channel.faults = ["fault"]
     assert deliver(world.store, channel, world.clock.now) == ["sending"]
     world.later(minutes=1)
+    assert deliver(world.store, channel, world.clock.now) == ["sent"]
+    assert channel.platform.bodies() == ["We are on it"]
+
+
+@pytest.mark.parametrize("call", ["prepare", "find"])
+def test_a_fault_of_the_channel_before_the_post_is_tried_again(
+    world: World, channel: Channel, call: str
+) -> None:
+    answer(world)
+    channel.broken = call
+    if call == "find":
+        channel.faults = ["timeout"]
+        assert deliver(world.store, channel, world.clock.now) == ["sending"]
+        world.later(minutes=1)
+    with capture_logs() as logs:
+        outcome = deliver(world.store, channel, world.clock.now)
+    assert outcome == (["approved"] if call == "prepare" else ["sending"])
+    assert [(line["event"], line["fault"]) for line in logs] == [
+        ("channel_fault", "ZeroDivisionError")
+    ]
+    channel.broken = ""
+    world.later(minutes=5)
     assert deliver(world.store, channel, world.clock.now) == ["sent"]
     assert channel.platform.bodies() == ["We are on it"]
 

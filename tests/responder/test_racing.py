@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -121,6 +122,47 @@ def test_of_two_people_who_resolve_at_once_one_is_told(world: World, tmp_path: P
     outcomes = sorted(file.read_text() for file in tmp_path.glob("outcome-*"))
     assert outcomes == ["collision", "resolved"]
     assert world.events().count("resolved") == 1
+
+
+def _click(url: str, n: int, ticket_id: int, mention_id: int, now: datetime, folder: Path) -> None:
+    store = Store(url)
+    reply = store.transact(
+        lambda session: replies.compose(
+            session, ticket_id, mention_id, "Sorry!", None, now, "fake", key="form-1"
+        )
+    )
+    (folder / f"reply-{n}").write_text(str(reply.id))
+    store.close()
+
+
+def test_the_same_click_in_two_processes_is_one_reply(world: World, tmp_path: Path) -> None:
+    mention_id = world.post("p1")
+    world.triage()
+    finish(start(world, _click, world.ticket().id, mention_id, world.now, tmp_path))
+    with world.store.read() as session:
+        (only,) = session.scalars(select(Reply.id))
+    assert {file.read_text() for file in tmp_path.glob("reply-*")} == {str(only)}
+
+
+def _undo(url: str, n: int, reply_id: int, path: Path, now: datetime) -> None:
+    store = Store(url)
+    if n == 0:
+        deliver(store, Channel(Platform(path)), lambda: now)
+    else:
+        with contextlib.suppress(Collision):
+            store.transact(lambda session: replies.cancel(session, reply_id, None, now))
+    store.close()
+
+
+def test_an_undo_against_a_deliverer_ends_in_one_of_the_two(world: World, tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "platform.jsonl")
+    write_replies(world, 1)
+    with world.store.read() as session:
+        (reply_id,) = session.scalars(select(Reply.id))
+    finish(start(world, _undo, reply_id, platform.path, world.now))
+    with world.store.read() as session:
+        status = session.scalars(select(Reply.status)).one()
+    assert (status, len(platform.posts())) in {("sent", 1), ("draft", 0)}
 
 
 def _deliver(url: str, n: int, path: Path, now: datetime, pause: float) -> None:
