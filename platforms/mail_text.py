@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from email.errors import HeaderParseError
 from email.header import decode_header
+from html import unescape
 from html.parser import HTMLParser
 
 import nh3
 from charset_normalizer import from_bytes
+
+LONGEST_HTML = 300_000  # characters
+DEEPEST_HTML = 400
 
 # Labels that in practice mean a larger set: https://encoding.spec.whatwg.org/#names-and-labels
 _WIDER = {
@@ -63,7 +67,7 @@ def decode_header_text(raw: str) -> str:
         piece if isinstance(piece, str) else decode_text(piece, charset)
         for piece, charset in pieces
     )
-    return " ".join(text.split())
+    return " ".join((text or line).split())
 
 
 def _clean(text: str) -> str:
@@ -79,6 +83,10 @@ _KEPT_TAGS = {
 }  # fmt: skip
 _DROPPED_TAGS = {
     "script", "style", "title", "head", "template", "noscript", "iframe", "object", "svg", "math",
+}  # fmt: skip
+_ENDING_BY_THEMSELVES = {
+    "area", "base", "br", "col", "dd", "dt", "hr", "img", "input", "li", "link", "meta", "option",
+    "p", "tbody", "td", "th", "tr", "wbr",
 }  # fmt: skip
 _BLOCKS = {
     "p", "div", "ul", "ol", "li", "table", "tr", "blockquote", "pre", "hr", "section", "article",
@@ -98,8 +106,12 @@ _QUOTE_FROM_HERE = {"divrplyfwdmsg", "appendonsend", "mail-editor-reference-mess
 def html_to_text(html: str) -> tuple[str, str]:
     """The readable text of an HTML mail, and apart from it what the mail quotes.
 
-    nh3 drops scripts, styles and everything unknown first, and repairs the nesting.
+    nh3 drops scripts, styles and everything unknown first, and repairs the nesting. Its time grows
+    with length times depth, so that what no mail program writes is only freed of its tags.
     """
+    html = html[:LONGEST_HTML]
+    if _depth(html) > DEEPEST_HTML:
+        return tidy(re.sub(r"\s+", " ", unescape(re.sub(r"<[^<>]*>", " ", html)))), ""
     safe = nh3.clean(
         html,
         tags=_KEPT_TAGS,
@@ -111,6 +123,16 @@ def html_to_text(html: str) -> tuple[str, str]:
     reader.feed(safe)
     reader.close()
     return reader.text(), reader.quoted()
+
+
+def _depth(html: str) -> int:
+    """The deepest nesting of elements that do not end by themselves."""
+    depth = deepest = 0
+    for found in re.finditer(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)", html):
+        if found[2].lower() not in _ENDING_BY_THEMSELVES:
+            depth = max(0, depth - 1) if found[1] else depth + 1
+            deepest = max(deepest, depth)
+    return deepest
 
 
 class _Reader(HTMLParser):
@@ -149,8 +171,11 @@ class _Reader(HTMLParser):
         self._pile().append(data if self._verbatim else re.sub(r"\s+", " ", data))
 
     def _break(self, tag: str) -> None:
-        if tag == "br" or tag in _BLOCKS:
-            self._pile().append("\n\n" if tag in _PARAGRAPHS else "\n")
+        if tag in _BLOCKS:  # in both: the text before and after a quotation are two lines
+            self._own.append("\n\n" if tag in _PARAGRAPHS else "\n")
+            self._quoted.append("\n")
+        elif tag == "br":
+            self._pile().append("\n")
         elif tag in ("td", "th"):
             self._pile().append(" ")
 
@@ -158,7 +183,7 @@ class _Reader(HTMLParser):
         return self._quoted if self._quotes or self._only_quotes_follow else self._own
 
     def text(self) -> str:
-        return tidy("".join(self._own))
+        return tidy(re.sub(r" {2,}", " ", "".join(self._own)))
 
     def quoted(self) -> str:
         return tidy("".join(self._quoted))
