@@ -189,7 +189,8 @@ def _store_posts(
                 "id": number, "platform": "demo", "external_id": str(number), "author_id": person,
                 "conversation_id": number, "live": live, "text": words, "posted_at": moment,
                 "collected_at": moment, "channel_ref": {}, "namespace": "", "direction": "inbound",
-                "kind": "post", "title": "", "language": "en", "engagement": {"likes": engagement * (number % 7)},
+                "kind": "post", "title": "", "language": "en",
+                "engagement": {"likes": engagement * (number % 7)},
             }
         )  # fmt: skip
         brands.append(

@@ -57,8 +57,8 @@ def hours(n: float, *events: Event) -> list[Count]:
     return stream(n / 24, LIVE, *events, seed=9)
 
 
-def test_a_calm_brand_opens_no_incident(store: Store) -> None:
-    brand = listened(store)
+def test_a_calm_brand_opens_no_incident(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     with_history(brand)
     results = brand.live(hours(3))
     assert sum(result.closed for _, result in results) == 36
@@ -117,8 +117,8 @@ def test_a_repeated_call_does_nothing_more(store: Store) -> None:
     assert (events(brand), len(incidents(brand))) == before
 
 
-def test_praise_is_named_as_good_news_and_stays_blue(store: Store) -> None:
-    brand = listened(store)
+def test_praise_is_named_as_good_news_and_stays_blue(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     with_history(brand)
     brand.live(hours(2, burst(negative_share=0.01)), positive=0.9)
     (incident,) = incidents(brand)
@@ -145,15 +145,17 @@ def test_history_teaches_and_never_fires(store: Store) -> None:
         assert len(state["peaks"]) >= 13
 
 
-def test_history_that_is_imported_into_the_present_opens_nothing(store: Store) -> None:
-    brand = listened(store)
+def test_history_that_is_imported_into_the_present_opens_nothing(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     with_history(brand)
     brand.live(hours(2, burst()), live=False)
     assert incidents(brand) == []
 
 
-def test_a_new_stream_has_no_baseline_and_at_most_a_blue_unsure_incident(store: Store) -> None:
-    brand = listened(store)
+def test_a_new_stream_has_no_baseline_and_at_most_a_blue_unsure_incident(
+    sqlite_store: Store,
+) -> None:
+    brand = listened(sqlite_store)
     brand.cover(LIVE)
     brand.watch(LIVE)
     brand.live(stream(0.1, LIVE, mean=60))
@@ -167,8 +169,8 @@ def test_a_new_stream_has_no_baseline_and_at_most_a_blue_unsure_incident(store: 
     assert incident.summary["sure"] is False
 
 
-def test_a_source_that_stops_is_neither_calm_nor_a_crisis(store: Store) -> None:
-    brand = listened(store)
+def test_a_source_that_stops_is_neither_calm_nor_a_crisis(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     with_history(brand)
     counts = hours(8)
     brand.live(counts[:24])
@@ -181,7 +183,7 @@ def test_a_source_that_stops_is_neither_calm_nor_a_crisis(store: Store) -> None:
     brand.collect(counts[24:60])  # the source comes back and brings what it missed
     brand.live(counts[60:])
     assert incidents(brand) == []
-    with store.read() as session:
+    with sqlite_store.read() as session:
         mark = session.scalars(select(Watermark.closed_until)).one()
         assert mark == counts[-1].at + STEP
 
@@ -227,8 +229,8 @@ def test_a_bucket_waits_for_its_scores_but_not_for_ever(store: Store) -> None:
     assert result.closed_until >= end
 
 
-def test_a_surge_of_posts_that_nobody_scores_is_seen_all_the_same(store: Store) -> None:
-    brand = listened(store)
+def test_a_surge_of_posts_that_nobody_scores_is_seen_all_the_same(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     with_history(brand)
     counts = hours(3, burst())
     brand.collect(counts, unscored=True)
@@ -254,8 +256,8 @@ def test_buckets_that_were_missed_are_caught_up_on_in_one_go(store: Store) -> No
     assert incident.detected_at == end
 
 
-def test_few_buckets_at_a_time_come_to_the_same(store: Store) -> None:
-    one, two = listened(store), listened(store, name="Other")
+def test_few_buckets_at_a_time_come_to_the_same(sqlite_store: Store) -> None:
+    one, two = listened(sqlite_store), listened(sqlite_store, name="Other")
     counts = hours(4, burst())
     for brand in (one, two):
         with_history(brand)
@@ -265,11 +267,11 @@ def test_few_buckets_at_a_time_come_to_the_same(store: Store) -> None:
     calls = 0
     more = True
     while more:
-        with store.write() as session:
+        with sqlite_store.write() as session:
             more = watch_brand(session, two.brand, counts[-1].at + STEP, limit=7).more
         calls += 1
     assert calls == 7
-    with store.read() as session:
+    with sqlite_store.read() as session:
         states = session.execute(
             select(DetectorState.metric, DetectorState.brand_id, DetectorState.state)
         ).all()
@@ -292,8 +294,8 @@ def test_a_brand_without_sources_is_watched_from_its_first_live_post(store: Stor
     assert brand.read(lambda s: s.scalars(select(Watermark.live_from)).one()) == counts[0].at
 
 
-def test_the_time_between_an_import_and_the_first_listening_is_a_gap(store: Store) -> None:
-    brand = listened(store)
+def test_the_time_between_an_import_and_the_first_listening_is_a_gap(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     brand.history(stream(10, LIVE - timedelta(days=13)))
     brand.cover(LIVE)
     brand.watch(LIVE)
@@ -302,18 +304,18 @@ def test_the_time_between_an_import_and_the_first_listening_is_a_gap(store: Stor
     assert incidents(brand) == []
 
 
-def test_history_imported_later_is_learnt_on_request(store: Store) -> None:
-    brand = listened(store)
+def test_history_imported_later_is_learnt_on_request(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     brand.cover(LIVE)
     brand.watch(LIVE)
     brand.live(hours(1))
     now = LIVE + timedelta(hours=1)
     brand.history(stream(14, LIVE - timedelta(days=14)))
-    with store.write() as session:
+    with sqlite_store.write() as session:
         relearn(session, brand.brand, now)
     brand.watch(now)
     assert _known(brand) > 13 * 86400
-    with store.read() as session:
+    with sqlite_store.read() as session:
         mark = session.scalars(select(Watermark)).one()
         assert mark.closed_until == mark.live_from == now
 
@@ -339,8 +341,8 @@ def test_a_drill_is_numbered_apart_and_told_of_on_the_console_only(store: Store)
     assert set(kinds) == {"console"}
 
 
-def test_a_competitors_wave_is_a_sign_to_watch(store: Store) -> None:
-    brand = listened(store, kind="competitor")
+def test_a_competitors_wave_is_a_sign_to_watch(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store, kind="competitor")
     with_history(brand)
     brand.live(hours(2, burst()))
     (incident,) = incidents(brand)
@@ -348,8 +350,8 @@ def test_a_competitors_wave_is_a_sign_to_watch(store: Store) -> None:
     assert "competitor" in incident.summary["caps"]
 
 
-def test_grave_words_raise_the_level_and_are_named(store: Store) -> None:
-    plain, grave = listened(store), listened(store, name="Grave")
+def test_grave_words_raise_the_level_and_are_named(sqlite_store: Store) -> None:
+    plain, grave = listened(sqlite_store), listened(sqlite_store, name="Grave")
     wave = hours(2, burst(size=6.0, negative_share=0.6))
     for brand, text in ((plain, None), (grave, "手机充电时起火，家人受伤")):
         with_history(brand)
@@ -361,8 +363,8 @@ def test_grave_words_raise_the_level_and_are_named(store: Store) -> None:
     assert one.summary["severity"] == []
 
 
-def test_an_incident_recovers_falls_and_ends_by_itself(store: Store) -> None:
-    brand = listened(store)
+def test_an_incident_recovers_falls_and_ends_by_itself(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     with_history(brand)
     counts = stream(2.0, LIVE, burst(size=10.0), seed=9)
     brand.live(counts[:30])
@@ -392,8 +394,8 @@ def test_an_incident_recovers_falls_and_ends_by_itself(store: Store) -> None:
     assert times["closed"] - times["recovering"] >= timedelta(hours=21)
 
 
-def test_a_second_wave_flares_the_same_incident_up(store: Store) -> None:
-    brand = listened(store)
+def test_a_second_wave_flares_the_same_incident_up(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
     with_history(brand)
     second = Event(BURST + timedelta(hours=6), 40, timedelta(minutes=10), timedelta(hours=1))
     brand.live(hours(8, burst(size=8.0, half_life=timedelta(minutes=20)), second))
@@ -443,9 +445,9 @@ def test_two_processes_at_once_feed_every_bucket_once(store: Store) -> None:
         assert len({count for _, count in detected}) == 1
 
 
-def test_a_paused_source_is_waited_for_only_for_a_day(store: Store) -> None:
-    brand = listened(store)
-    with store.write() as session:
+def test_a_paused_source_is_waited_for_only_for_a_day(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
+    with sqlite_store.write() as session:
         session.add(
             Source(
                 name="lost", connector="rss", brand_id=brand.brand, state="paused",
@@ -455,7 +457,7 @@ def test_a_paused_source_is_waited_for_only_for_a_day(store: Store) -> None:
     with_history(brand)
     results = brand.live(hours(1))
     assert sum(result.incomplete for _, result in results) == 0
-    with store.write() as session:
+    with sqlite_store.write() as session:
         session.execute(update(Source).where(Source.name == "lost").values(covered_until=LIVE))
     later = [brand.watch(LIVE + timedelta(hours=1) + n * STEP) for n in range(1, 7)]
     assert sum(result.incomplete for result in later) == sum(r.closed for r in later) > 0
