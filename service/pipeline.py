@@ -125,16 +125,22 @@ class Pipeline:
         return found
 
     def _due(self, only: int | None) -> Iterator[sources.ClaimedSource]:
-        seen: set[int] = set()
+        """Each due source once, claimed right before it runs."""
+        seen: list[int] = []
         while not self.stopping.is_set():
             due = self.services.store.transact(
                 lambda session: sources.claim_due(
-                    session, self.worker, self.services.clock.now(), limit=1, only=only
+                    session,
+                    self.worker,
+                    self.services.clock.now(),
+                    limit=1,
+                    only=only,
+                    leave=seen,
                 )
             )
-            if not due or due[0].id in seen:
+            if not due:
                 break
-            seen.add(due[0].id)
+            seen.append(due[0].id)
             yield due[0]
 
     def _repeat(self, work: Callable[[Session], int]) -> int:

@@ -175,9 +175,13 @@ class SignIn:
         """The person of a token, looked up anew each time; notes that the session is in use."""
         if not token or len(token) > 128:
             return None
+        return self.still(sessions.hash_token(token))
+
+    def still(self, token_hash: str) -> Person | None:
+        """The person of an earlier ``Person.token_hash``, as the database has them now."""
         now = self._clock.now()
         with self._store.read() as session:
-            found = sessions.find(session, token, now)
+            found = sessions.find_hashed(session, token_hash, now)
         if found is None:
             return None
         if found.wants_touch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,17 +35,24 @@ class ClaimedSource:
 
 
 def claim_due(
-    session: Session, worker: str, now: datetime, limit: int = 20, only: int | None = None
+    session: Session,
+    worker: str,
+    now: datetime,
+    limit: int = 20,
+    only: int | None = None,
+    leave: Collection[int] = (),
 ) -> list[ClaimedSource]:
     """Take sources whose time has come, the longest waiting first. A claimed one runs nowhere else.
 
     ``only`` takes that one source whether it is due or not, unless it runs already or is paused.
+    Those in ``leave`` are not taken.
     """
     due = or_(Source.next_run_at.is_(None), Source.next_run_at <= now)
     query = (
         select(Source)
         .where(Source.enabled, Source.state != "paused", Source.connector != "file")
         .where(or_(Source.claim_expires_at.is_(None), Source.claim_expires_at < now))
+        .where(Source.id.not_in(leave))
         .order_by(Source.next_run_at.nulls_first(), Source.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -104,6 +104,17 @@ def test_scoring_goes_in_batches_of_the_size_that_was_set(
     assert services.model().calls == [256, 256, 88]  # type: ignore[attr-defined]
 
 
+def test_a_source_asked_for_by_name_is_free_again_after_its_run(
+    services: Services, platform: type[Scripted]
+) -> None:
+    key, _ = a_source(services)
+    platform.script = [[Batch([a_post("1")], {"at": 1})], [Batch([a_post("2")], {"at": 2})]]
+    pipeline = Pipeline(services)
+    assert pipeline.collect(key) == 1
+    assert pipeline.collect(key) == 1
+    assert platform.asked == [None, {"at": 1}]
+
+
 def test_a_stopped_pipeline_leaves_the_rest_for_the_next(
     services: Services, platform: type[Scripted]
 ) -> None:
