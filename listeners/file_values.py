@@ -18,6 +18,12 @@ LONGEST_TEXT = 100_000
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 _EMPTY = {"", "nan", "none", "null", "n/a", "nat", "\\n", "<na>"}
+_WHOLE = re.compile(r"\d+\.0")
+_ROUNDED = re.compile(r"\d(\.\d+)?[eE]\+\d+")
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM万亿]?)")
+_COMPACT = re.compile(r"(19|20)\d{12}")
+_EPOCH = re.compile(r"\d{9,19}(\.\d+)?")
+_SPACED_OFFSET = re.compile(r"\s+(?=[+-]\d{2}:?\d{2}$)")
 
 
 class BadCell(ValueError):
@@ -39,20 +45,22 @@ def name(value: Any) -> str:
 
     2926303.0, as programs write whole numbers of a column with gaps, is 2926303.
     """
+    if value is None or value == "":
+        return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     text = words(value)
-    if text.casefold() in _EMPTY:
+    if len(text) <= 4 and text.casefold() in _EMPTY:
         return ""
-    if re.fullmatch(r"\d+\.0", text):
-        return text[:-2]
-    return text
+    return text[:-2] if _WHOLE.fullmatch(text) else text
 
 
 def identity(value: Any, what: str) -> str:
     """An id of at most 400 characters, or "" where there is none."""
     text = name(value)
-    if re.fullmatch(r"\d(\.\d+)?[eE]\+\d+", text):
+    if not text:
+        return ""
+    if _ROUNDED.fullmatch(text):
         raise BadCell(f"{what}: {text} was rounded by a spreadsheet; export it as text")
     if isinstance(value, float) and abs(value) > 2**53:
         raise BadCell(f"{what}: {text} is too long for a number cell and was rounded; use text")
@@ -63,9 +71,11 @@ def identity(value: Any, what: str) -> str:
 
 def count(value: Any) -> int | None:
     """A number of likes and the like: 1234, "1,234", "1.2k", "3.4万"; None where it is none."""
+    if value is None or value == "":
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         return max(value, 0)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM万亿]?)", name(value).replace(",", ""))
+    found = _COUNT.fullmatch(name(value).replace(",", ""))
     if not found:
         return None
     scale = {"k": 1e3, "m": 1e6, "万": 1e4, "亿": 1e8}.get(found[2].lower(), 1)
@@ -211,15 +221,15 @@ class TimeReader:
         text = name(value)
         if not text:
             raise BadCell("time: empty")
-        if re.fullmatch(r"(19|20)\d{12}", text):
+        if _COMPACT.fullmatch(text):
             text = f"{text[:8]}T{text[8:]}"
-        if re.fullmatch(r"\d{9,19}(\.\d+)?", text):
+        if _EPOCH.fullmatch(text):
             return _epoch(float(text))
         return self._aware(self._written(text))
 
     def _written(self, text: str) -> datetime:
         if _ISO.fullmatch(text):
-            found = _try_iso(re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text))
+            found = _try_iso(_SPACED_OFFSET.sub("", text))
             if found:
                 return found
         zoned = _ZONE_WORD.fullmatch(text)

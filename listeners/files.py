@@ -182,6 +182,11 @@ class _PostReader:
         self.options = options
         self.times = TimeReader(options.zone, now, options.day_first)
         self.restoring = restoring
+        self.counted = {
+            name: column
+            for name in ("likes", "reposts", "replies", "views")
+            if (column := getattr(columns, name))
+        }
         self.occurrences = _Occurrences()
         self.platform = "" if columns.platform else values.platform(options.platform)
         self.moment = options.time.astimezone(UTC) if options.time else now
@@ -257,8 +262,8 @@ class _PostReader:
 
     def _engagement(self, cells: Mapping[str, Any]) -> dict[str, int]:
         found = {}
-        for name in ("likes", "reposts", "replies", "views"):
-            number = values.count(self._cell(cells, name))
+        for name, column in self.counted.items():
+            number = values.count(cells.get(column))
             if number is not None:
                 found[name] = number
         return found

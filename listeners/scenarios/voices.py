@@ -37,7 +37,6 @@ MEANT = {
     "ask": ("neutral", "enquiry"),
     "suggestion": ("neutral", "suggestion"),
     "chatter": ("neutral", "other"),
-    "media": ("negative", "other"),
 }
 
 
