@@ -103,7 +103,10 @@ class EmailListener:
             in_reply_to=parent or None,
             direction="outbound" if own else "inbound",
             kind="email",
-            channel_ref=self._reference(raw, mail, answer_to),
+            channel_ref={
+                "namespace": place.namespace,
+                **self._reference(raw, mail, answer_to),
+            },
         )
 
     def _reference(self, raw: RawMail, mail: Mail, answer_to: str) -> dict[str, Any]:

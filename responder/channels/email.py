@@ -87,7 +87,9 @@ class EmailChannel:
             )
         except PlatformError as error:
             raise _reply_error(error) from error
-        return SentReply(external_id=_message_id(reply))
+        # In the mention's namespace, so that an answer to it is placed in the same conversation.
+        namespace = str(reply.to.get("namespace") or "")
+        return SentReply(external_id=_message_id(reply), namespace=namespace)
 
     def close(self) -> None:
         """A connection lives only as long as a message takes."""

@@ -32,7 +32,6 @@ from tests.platforms.fake_bluesky import (
 )
 from tests.postgres import free_port
 
-
 _made: list[BlueskyListener] = []
 
 

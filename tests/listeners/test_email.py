@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from listeners import email as email_module
 from listeners.base import Listener, ListenerError
 from listeners.email import EmailListener
 from store.clock import SetClock
+from store.database import Store
+from store.models import Mention
 from store.posts import Cursor, Post
+from tests.builders import a_brand, take_in
 from tests.conftest import START
 from tests.listeners.contract import ListenerContract, run, stored_cursor
 from tests.platforms.fake_imap import PASSWORD, USER, FakeImap, fake_imap
@@ -112,6 +116,7 @@ def test_it_reads_a_message_with_its_sender_subject_thread_and_way_back(imap: Fa
     assert post.conversation == "1@customers.test"
     assert post.in_reply_to is None
     assert post.channel_ref == {
+        "namespace": post.namespace,
         "message_id": "1@customers.test",
         "references": [],
         "from": "bob@customers.test",
@@ -213,6 +218,49 @@ def test_a_renumbered_folder_doubles_nothing_and_keeps_threads(imap: FakeImap) -
     assert [post.external_id for post in posts] == ["1700000007:6"]
     again, _ = run(make(imap.port), cursor)
     assert again == []
+
+
+def stored(store: Store) -> list[tuple[str, int]]:
+    with store.read() as session:
+        rows = session.execute(
+            select(Mention.external_id, Mention.conversation_id).order_by(Mention.id)
+        )
+        return [(external_id, conversation) for external_id, conversation in rows]
+
+
+def test_in_the_store_a_thread_stays_one_through_our_answer_and_a_renumbering(
+    imap: FakeImap, store: Store
+) -> None:
+    with store.write() as session:
+        brand = a_brand(session)
+    imap.put(mail("it leaks", message_id="a@x"))
+    posts, cursor = run(make(imap.port))
+    ours = Post(
+        platform="email",
+        namespace=posts[0].namespace,
+        external_id="ours@acme.test",
+        text="Which model?",
+        posted_at=START,
+        conversation="a@x",
+        direction="outbound",
+    )
+    with store.write() as session:
+        take_in(session, [*posts, ours], brand)
+    # A program that names our answer and nothing above it.
+    imap.put(mail("the blue one", message_id="c@x", In_Reply_To="<ours@acme.test>"))
+    imap.renumber()
+    imap.put(mail("since Monday", message_id="d@x", References="<a@x> <ours@acme.test> <c@x>"))
+    imap.put(mail("something else", message_id="e@y"))
+    posts, _ = run(make(imap.port), cursor)
+    with store.write() as session:
+        assert take_in(session, posts, brand).added == 3
+    with store.write() as session:
+        assert take_in(session, posts, brand).added == 0
+    names = [name for name, _ in stored(store)]
+    assert names == ["1", "ours@acme.test", "1700000007:2", "1700000007:3", "1700000007:4"]
+    threads = [conversation for _, conversation in stored(store)]
+    assert len(set(threads[:4])) == 1
+    assert threads[4] != threads[0]
 
 
 def test_a_process_that_dies_while_reading_a_renumbered_folder_doubles_nothing(

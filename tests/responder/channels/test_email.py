@@ -86,6 +86,12 @@ class TestEmailContract(ChannelContract):
         return FakeWorld(smtp)
 
 
+def test_the_reply_bears_the_namespace_of_what_it_answers(smtp: FakeSmtp) -> None:
+    channel = make(smtp.port)
+    sent = channel.send(outgoing(channel, {**TO, "namespace": "support@acme.test/INBOX;7"}))
+    assert sent.namespace == "support@acme.test/INBOX;7"
+
+
 def send(smtp: FakeSmtp, body: str = "Sorry.", to: Mapping[str, Any] = TO, **config: Any) -> bytes:
     channel = make(smtp.port, **config)
     channel.send(outgoing(channel, to, body))
