@@ -280,8 +280,12 @@ def find_node() -> str:
 
 
 @contextmanager
-def bluesky() -> Iterator[BlueskyNetwork]:
-    """Start the network; raises ServersMissing where it is not installed."""
+def bluesky(*, rate_limits: bool = True) -> Iterator[BlueskyNetwork]:
+    """Start the network; raises ServersMissing where it is not installed.
+
+    Without ``rate_limits`` one account may log in more often than 30 times in five minutes, as
+    tests do that start many processes.
+    """
     node = find_node()
     if not (MODULES / "node_modules" / "@atproto" / "dev-env").exists():
         raise ServersMissing("the Bluesky servers are not installed: run tests/servers/install.sh")
@@ -295,7 +299,7 @@ def bluesky() -> Iterator[BlueskyNetwork]:
             postgres.sql(url, "CREATE DATABASE appview")
             address = url.replace("postgresql+pg8000://", "postgresql://") + "/appview"
             process = subprocess.Popen(
-                [node, SCRIPT, MODULES, address],
+                [node, SCRIPT, MODULES, address, "limits" if rate_limits else "no-limits"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

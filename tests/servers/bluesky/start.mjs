@@ -1,6 +1,6 @@
 // A real Bluesky network on free loopback ports: PLC directory, PDS and AppView.
 //
-//   node start.mjs MODULES POSTGRES_URL
+//   node start.mjs MODULES POSTGRES_URL [limits|no-limits]
 //
 // MODULES is the folder whose node_modules holds @atproto/dev-env. When everything answers, one
 // line of JSON with the addresses is printed. It ends on SIGTERM and when stdin closes, so that it
@@ -11,9 +11,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const [modules, postgresUrl] = process.argv.slice(2)
+const [modules, postgresUrl, limits = 'limits'] = process.argv.slice(2)
 if (!modules || !postgresUrl) {
-  console.error('usage: node start.mjs MODULES POSTGRES_URL')
+  console.error('usage: node start.mjs MODULES POSTGRES_URL [limits|no-limits]')
   process.exit(2)
 }
 const require = createRequire(join(modules, 'package.json'))
@@ -44,7 +44,7 @@ const pds = await TestPds.create({
   didPlcUrl: plc.url,
   bskyAppViewUrl: bsky.url,
   bskyAppViewDid: bsky.serverDid,
-  rateLimitsEnabled: true,
+  rateLimitsEnabled: limits === 'limits',
 })
 // Handles end in .test: they are resolved at this PDS instead of in the DNS.
 mockNetworkUtilities(pds, bsky)
