@@ -255,7 +255,7 @@ class TimeReader:
         if day_first is None:
             raise BadCell(
                 f"time: {text[:60]} could be day/month or month/day; say which with --day-first "
-                "or --month-first"
+                "or --no-day-first"
             )
         day, month = (first, second) if day_first else (second, first)
         hour = int(found[5] or 0)
