@@ -13,15 +13,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from responder import recognition, sla
+from responder import recognition
+from responder.opening import Case, open_ticket
 from responder.priority import Circumstances, merged_parts, points_of, priority_of, priority_parts
 from responder.states import make_open, note_answer
-from responder.triage_rules import TriageRules, Verdict, judge, praises, subject_of
+from responder.triage_rules import TriageRules, Verdict, judge, praises
 from store import ticket_links as links
 from store import triage as rows
 from store.customers import customer_of_author
 from store.models import Customer, Ticket
-from store.numbers import next_number
 from store.ticket_events import add_event, unanswered_messages
 from store.triage import PendingMention
 
@@ -106,39 +106,27 @@ class _Conversation:
     # A new ticket
 
     def _open(self, mention: PendingMention, verdict: Verdict, old: Ticket | None) -> None:
-        customer = (
-            customer_of_author(self.session, mention.author_id, self.now)
-            if mention.author_id is not None
-            else None
-        )
-        prefix = "DR" if verdict.brand.realm == "drill" else "GS"
-        ticket = Ticket(
-            number=next_number(self.session, prefix, self.now.year),
-            brand_id=verdict.brand.id,
-            customer_id=customer.id if customer else None,
-            category=verdict.category,
-            subject=subject_of(mention),
+        case = Case(
+            mention_id=mention.id,
+            conversation_id=mention.conversation_id,
+            author_id=mention.author_id,
+            title=mention.title,
+            text=mention.text,
             language=mention.language,
             platform=mention.platform,
-            created_at=self.now,
-            changed_at=self.now,
-            last_inbound_at=mention.posted_at,
+            posted_at=mention.posted_at,
+            received_at=mention.collected_at,
+            brand_id=verdict.brand.id,
+            realm=verdict.brand.realm,
+            category=verdict.category,
+            reason=verdict.reason,
         )
-        if old is not None:
-            links.retire_link(self.session, old.id, mention.conversation_id)
-        if not links.open_ticket(self.session, ticket, mention.conversation_id, self.now):
+        ticket = open_ticket(self.session, case, self.now, follows=old)
+        if ticket is None:
             winner = links.active_ticket(self.session, mention.conversation_id)
             assert winner is not None
             self._attach(mention, winner, verdict)
             return
-        add_event(
-            self.session, ticket.id, self.now, "opened", None,
-            mention_id=mention.id, reason=verdict.reason, category=verdict.category,
-            posted_at=mention.posted_at.isoformat(), follows=old.number if old else None,
-        )  # fmt: skip
-        if old is not None:
-            add_event(self.session, old.id, self.now, "followed_by", None, number=ticket.number)
-        sla.start_clocks(self.session, ticket, mention.collected_at)
         self._prioritise(mention, ticket, verdict.category)
         self.result.opened.append(ticket.id)
         self._answered_already(mention, ticket)

@@ -100,9 +100,9 @@ def praises(mention: PendingMention) -> bool:
     return said.intent == "praise" and not said.unsure and not corrected
 
 
-def subject_of(mention: PendingMention) -> str:
+def subject_from(title: str, text: str) -> str:
     """A ticket's subject: the title or the first words, on one line, without invisible signs."""
-    words = " ".join(_visible(mention.title.strip() or mention.text).split())
+    words = " ".join(_visible(title.strip() or text).split())
     if len(words) <= SUBJECT_LENGTH:
         return words
     return words[: SUBJECT_LENGTH - 1].rstrip() + "…"
