@@ -79,7 +79,8 @@ def collect(services: Services, source: ClaimedSource, worker: str) -> RunResult
             session, source, worker, services.clock.now(), result, jitter
         )
     )
-    log.info(
+    quiet = result.outcome == "ok" and not result.added
+    (log.debug if quiet else log.info)(
         "source ran",
         source=source.id,
         connector=source.connector,

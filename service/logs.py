@@ -66,6 +66,8 @@ def set_up(settings: Settings) -> None:
     root.setLevel(level)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+    # A tick that is left out because the stage still works is how it is meant to be.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def _without_private(
