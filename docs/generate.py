@@ -5,11 +5,10 @@ Run with ``make docs``; a test compares the files with what this gives.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import Any
 
 import typer.main
-from click import Command, Context, Group
 
 from service.cli import app
 from service.settings import PREFIX, Settings
@@ -53,7 +52,6 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     """Every command with its options."""
-    os.environ["COLUMNS"] = "100"
     root = typer.main.get_command(app)
     lines = [
         "# Commands",
@@ -68,34 +66,28 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
-def _describe(command: Command, path: str) -> list[str]:
-    lines: list[str] = []
-    if isinstance(command, Group):
-        context = Context(command, info_name=path)
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            if child is not None:
-                lines += _describe(child, f"{path} {name}")
-        return lines
-    context = Context(command, info_name=path)
-    words = " ".join(["", *(p.human_readable_name for p in command.params if _is_argument(p))])
-    lines += [f"## `{path}{words}`", "", (command.help or "").strip(), ""]
-    rows = [
-        (", ".join(f"`{o}`" for o in [*p.opts, *p.secondary_opts]), getattr(p, "help", "") or "")
-        for p in command.params
-        if not _is_argument(p)
+def _describe(command: Any, path: str) -> list[str]:
+    children = getattr(command, "commands", None)
+    if children is not None:
+        return [
+            line for name, child in children.items() for line in _describe(child, f"{path} {name}")
+        ]
+    arguments = [one for one in command.params if _is_argument(one)]
+    options = [one for one in command.params if not _is_argument(one)]
+    words = "".join(f" {_shown(one)}" for one in arguments)
+    lines = [f"## `{path}{words}`", "", (command.help or "").strip(), ""]
+    rows = [(f"`{_shown(one)}`", one.help or "") for one in arguments]
+    rows += [
+        (", ".join(f"`{name}`" for name in [*one.opts, *one.secondary_opts]), one.help or "")
+        for one in options
     ]
-    arguments = [
-        (f"`{p.human_readable_name}`", getattr(p, "help", "") or "")
-        for p in command.params
-        if _is_argument(p)
-    ]
-    if rows or arguments:
-        lines += ["| | |", "|---|---|"]
-        lines += [f"| {name} | {meaning} |" for name, meaning in [*arguments, *rows]]
-        lines.append("")
-    del context
+    if rows:
+        lines += ["| | |", "|---|---|", *(f"| {name} | {meaning} |" for name, meaning in rows), ""]
     return lines
+
+
+def _shown(argument: Any) -> str:
+    return str(argument.metavar or argument.name).strip("[]").upper()
 
 
 def _is_argument(parameter: object) -> bool:
