@@ -20,10 +20,12 @@ _URGENCY = (0, 10, 25, 40)
 _INTENT = {"complaint": 15, "enquiry": 10, "suggestion": 5}
 _FOLLOWERS = ((1_000_000, 20), (100_000, 15), (10_000, 10), (1_000, 5))
 _WAITING = ((72, 15), (24, 10), (4, 5))
+WAITING_STEPS = tuple(timedelta(hours=hours) for hours, _points in reversed(_WAITING))
 _VIP = 20
 _NEGATIVE = 20
 _OF_THE_WORST = ("urgency", "negative", "intent", "followers")
 """Parts of what was said: the strongest post counts, a thank-you later takes nothing back."""
+_ORDER = (*_OF_THE_WORST, "vip", "repeated", "waiting", SET_BY_PERSON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,14 @@ def merged_parts(earlier: Sequence[Part], later: Sequence[Part]) -> list[Part]:
             new[key] = old[key]
     if SET_BY_PERSON in old:
         new[SET_BY_PERSON] = old[SET_BY_PERSON]
-    order = [*_OF_THE_WORST, "vip", "repeated", "waiting", SET_BY_PERSON]
-    return [new[key] for key in order if key in new]
+    return [new[key] for key in _ORDER if key in new]
+
+
+def aged_parts(parts: Sequence[Part], waited: timedelta) -> list[Part]:
+    """The parts when the customer has waited so long; everything else stays."""
+    now = {part["key"]: part for part in parts if part["key"] != "waiting"}
+    now |= {part["key"]: part for part in priority_parts(Circumstances(waited=waited))}
+    return [now[key] for key in _ORDER if key in now]
 
 
 def points_of(parts: Sequence[Part]) -> int:

@@ -7,12 +7,20 @@ somebody else was quicker; then nothing is changed.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from responder.errors import Collision, TicketError, in_words
-from responder.priority import SET_BY_PERSON, Priority, points_of, priority_of
+from responder.priority import (
+    SET_BY_PERSON,
+    WAITING_STEPS,
+    Part,
+    Priority,
+    aged_parts,
+    points_of,
+    priority_of,
+)
 from responder.states import make_open, make_resolved, make_waiting
 from store import ticket_events as history
 from store import ticket_links as links
@@ -22,6 +30,7 @@ from store.models import Ticket, User
 CATEGORIES = ("complaint", "enquiry", "suggestion", "praise", "other")
 PRIORITIES: tuple[Priority, ...] = ("low", "normal", "high", "urgent")
 NOTE_LENGTH = 20_000
+_AGE_WINDOW = timedelta(hours=6)
 
 
 def current(session: Session, ticket_id: int) -> Ticket:
@@ -200,6 +209,33 @@ def wake_due(session: Session, now: datetime, limit: int = 500) -> list[int]:
         woken.append(ticket.id)
     session.flush()
     return woken
+
+
+def age_priorities(session: Session, now: datetime) -> int:
+    """Raise the priority of open tickets that have waited past a step; returns how many changed.
+
+    To be called every few minutes; a pause of six hours is made up for.
+    """
+    changed = 0
+    spans = [(now - step - _AGE_WINDOW, now - step) for step in WAITING_STEPS]
+    for found in rows.unanswered_between(session, spans):
+        if _waiting(aged_parts(found.priority_parts, now - found.created_at)) <= _waiting(
+            found.priority_parts
+        ):
+            continue
+        ticket = links.lock_ticket(session, found.id)
+        if ticket is None or ticket.status != "open" or ticket.first_replied_at is not None:
+            continue
+        ticket.priority_parts = aged_parts(ticket.priority_parts, now - ticket.created_at)
+        ticket.priority_points = points_of(ticket.priority_parts)
+        ticket.priority = priority_of(ticket.priority_parts)
+        changed += 1
+    session.flush()
+    return changed
+
+
+def _waiting(parts: list[Part]) -> int:
+    return next((int(part["points"]) for part in parts if part["key"] == "waiting"), 0)
 
 
 def _changing(session: Session, ticket_id: int, to: str, allowed_from: tuple[str, ...]) -> Ticket:

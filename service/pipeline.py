@@ -83,6 +83,7 @@ class Pipeline:
         store, clock = self.services.store, self.services.clock
         done = self._repeat(lambda session: len(tickets.wake_due(session, clock.now())))
         done += self._repeat(lambda session: len(sla.mark_breaches(session, clock.now())))
+        done += self._repeat(lambda session: tickets.age_priorities(session, clock.now()))
         done += self._repeat(lambda session: rollups.compact(session, clock.now()))
         store.transact(lambda session: sources.forget_old_runs(session, clock.now()))
         store.transact(lambda session: sessions.forget_old(session, clock.now()))

@@ -231,6 +231,18 @@ def snoozed_until(session: Session, now: datetime, limit: int) -> Sequence[Ticke
     ).all()
 
 
+def unanswered_between(
+    session: Session, spans: Sequence[tuple[datetime, datetime]]
+) -> Sequence[Ticket]:
+    """Open tickets without any answer that were opened within one of the spans (from, to)."""
+    within = or_(*(Ticket.created_at.between(first, last) for first, last in spans))
+    return session.scalars(
+        select(Ticket)
+        .where(Ticket.status == "open", Ticket.first_replied_at.is_(None), within)
+        .order_by(Ticket.id)
+    ).all()
+
+
 def _order(sort: Sort) -> tuple[ColumnElement[Any], bool]:
     if sort == "due":
         nearest = (

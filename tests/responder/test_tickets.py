@@ -287,3 +287,23 @@ def test_merges_follow_each_other_and_drills_stay_apart(world: World, ann: int) 
     world.store.transact(lambda s: split(s, third.id, ann, world.now))
     active = {ticket_id for ticket_id, is_active in world.links() if is_active}
     assert active == {first.id, second.id, third.id, drill.id}
+
+
+def test_a_ticket_that_waits_for_its_first_answer_grows_more_urgent(world: World) -> None:
+    world.post("p1", said=Said("enquiry", 1, 0.1))
+    world.post("q1", said=Said("enquiry", 1, 0.1), author="dave")
+    world.triage()
+    waiting, answered = world.tickets()
+    world.post("r1", "Here you are", direction="outbound", author="acme", thread="q1")
+    world.triage()
+    points = []
+    for hours in (3, 1, 0, 20, 48):
+        world.later(hours=hours)
+        changed = world.store.transact(lambda s: tickets.age_priorities(s, world.now))
+        points.append((changed, world.tickets()[0].priority_points))
+    assert points == [(0, 22), (1, 27), (0, 27), (1, 32), (1, 37)]
+    assert world.tickets()[1].priority_points == answered.priority_points
+    assert {part["key"]: part["points"] for part in world.tickets()[0].priority_parts} == {
+        "urgency": 10, "negative": 2, "intent": 10, "waiting": 15,
+    }  # fmt: skip
+    assert waiting.priority == "normal"
