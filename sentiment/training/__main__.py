@@ -36,6 +36,7 @@ def _arguments() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", type=Path, help="default: the bundled model")
     evaluate.add_argument("--data", type=Path)
     evaluate.add_argument("--files", type=Path, nargs="*", default=[])
+    evaluate.add_argument("--most", type=int, default=400, help="rows of one set and language")
     evaluate.add_argument("--run", type=Path, help="compare labels with this run in torch, too")
     evaluate.add_argument("--markdown", action="store_true", help="tables instead of JSON")
     return parser
@@ -81,11 +82,12 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from sentiment.training import report, sets
+    from sentiment.encoder import MODEL
+    from sentiment.training import export, report, sets
 
     mix = {name: sets.Amount(0) for name in sets.SETS} if options.data else {}
     _, held_out = sets.load(options.data, mix, options.files)
-    found = report.figures(options.model, held_out)
+    found = report.figures(options.model, held_out, options.most)
     if options.markdown:
         print(report.tables(found))
     else:
@@ -93,6 +95,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.run:
         for precision, shares in report.agreement(options.run, options.model, held_out).items():
             print(f"same labels as torch, {precision}: {shares}", file=sys.stderr)
+        fidelity = export.vector_fidelity(options.run, options.model or MODEL, held_out)
+        print(f"vectors beside the base encoder's: {fidelity}", file=sys.stderr)
 
 
 def main() -> int:

@@ -13,8 +13,8 @@ from sentiment.text import normalise
 from sentiment.training import loop, network
 from sentiment.training.sets import HEADS, Row, share
 
-MOST = 2_000
-"""Rows of one set and language that are evaluated."""
+MOST = 400
+"""Rows of one set and language that are evaluated unless told otherwise."""
 
 
 def is_calibration(text: str) -> bool:
@@ -34,13 +34,15 @@ def few(rows: Sequence[Row], most: int) -> list[Row]:
     return taken
 
 
-def figures(folder: Path | None, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+def figures(
+    folder: Path | None, rows: Sequence[Row], most: int = MOST
+) -> dict[str, dict[str, Any]]:
     """By head, then by "set/language", the figures on the rows with one known label.
 
     Rows that set the temperatures are left out.
     """
     model = BundledModel.load_from(folder or MODEL)
-    rows = few([row for row in rows if not is_calibration(row.text)], MOST)
+    rows = few([row for row in rows if not is_calibration(row.text)], most)
     probabilities = model.probabilities(model.understand([row.text for row in rows]).logits)
     result: dict[str, dict[str, Any]] = {}
     for head, labels in HEADS.items():
@@ -57,10 +59,10 @@ def figures(folder: Path | None, rows: Sequence[Row]) -> dict[str, dict[str, Any
     return result
 
 
-def complaints(folder: Path | None, rows: Sequence[Row]) -> dict[str, Figures]:
+def complaints(folder: Path | None, rows: Sequence[Row], most: int = MOST) -> dict[str, Figures]:
     """Complaint or not, by set, on all held-out rows that say so; the first label is no."""
     model = BundledModel.load_from(folder or MODEL)
-    rows = few([row for row in rows if not is_calibration(row.text)], MOST)
+    rows = few([row for row in rows if not is_calibration(row.text)], most)
     p = model.probabilities(model.understand([row.text for row in rows]).logits)["intent"][:, 0]
     groups: dict[str, list[int]] = {}
     for number, row in enumerate(rows):
