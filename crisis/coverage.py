@@ -21,6 +21,10 @@ LOST_AFTER = timedelta(hours=24)
 """A source that has covered nothing for so long is no longer waited for."""
 
 
+CATCH_UP = timedelta(hours=2)
+"""How long buckets wait for a source that runs well and is still working through the past."""
+
+
 def watermark(session: Session, brand_id: int, now: datetime) -> Watermark | None:
     """The brand's watermark, locked; made at its first bucket, None while there is none."""
     mark = detections.lock_watermark(session, brand_id)
@@ -32,48 +36,70 @@ def watermark(session: Session, brand_id: int, now: datetime) -> Watermark | Non
             return None
         mark = detections.begin_watermark(session, brand_id, begin, now)
     if mark.live_from is None:
-        mark.live_from = _live_from(session, brand_id, now)
+        live = _live_from(session, brand_id, now)
+        mark.live_from = None if live is None else max(live, mark.closed_until)
     return mark
 
 
 def _live_from(session: Session, brand_id: int, now: datetime) -> datetime | None:
-    """When live listening began: up to where sources have looked by now, else the first live post.
+    """When live listening began.
 
-    Posts that a source finds from before it was connected are history, however they came in.
+    With sources: where they had looked up to when the watch first saw them, or at their first live
+    post within the last two hours, so that a wave that is under way is seen. What they find from
+    before is history, however it came in. Without sources: the first live post.
     """
-    covered = _recent(detections.coverages(session, brand_id), now)
+    coverages = detections.coverages(session, brand_id)
+    covered = [one.covered_until for one in _recent(coverages, now) if one.covered_until]
     if covered:
-        return floor(min(covered, key=lambda one: one[1])[1])
+        border = floor(min(covered))
+        early = max(border - CATCH_UP, floor(now - CATCH_UP))
+        first = detections.first_live_post(session, brand_id, early)
+        return border if first is None else min(border, floor(first))
+    if any(_is_new(one, now) for one in coverages):
+        return None
     first = detections.first_live_post(session, brand_id, now - WARM_UP)
     return None if first is None else floor(first)
 
 
-def _recent(coverages: list[Coverage], now: datetime) -> list[tuple[timedelta, datetime]]:
-    """Interval and coverage of the sources that still count as listening."""
-    return [
-        (one.interval, one.covered_until)
-        for one in coverages
-        if one.covered_until is not None and one.covered_until >= now - LOST_AFTER
-    ]
+def _recent(coverages: list[Coverage], now: datetime) -> list[Coverage]:
+    """The sources that still count as listening."""
+    return [one for one in coverages if one.covered_until and one.covered_until > now - LOST_AFTER]
+
+
+def _is_new(one: Coverage, now: datetime) -> bool:
+    """Whether a source may still be in its first run."""
+    return one.covered_until is None and one.created_at > now - CATCH_UP
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Up to where buckets may be closed: certainly, when scored, and whatever lags behind."""
+    """Up to where buckets may be closed.
+
+    Before ``complete`` everything has been seen; before ``by_force`` nothing is waited for any
+    more; before ``scored_by`` no scores are.
+    """
 
     complete: datetime
     by_force: datetime
+    scored_by: datetime
 
 
 def reach(coverages: list[Coverage], now: datetime, settle: timedelta) -> Reach:
+    """How far a brand with these sources may be closed at a moment."""
     recent = _recent(coverages, now)
+    waited = floor(now - settle)
+    if any(_is_new(one, now) for one in coverages):
+        border = floor(now - CATCH_UP)
+        return Reach(border, border, waited)
     if not recent:
-        waited = floor(now - settle)
-        # Imports alone: nobody else could say what is missing. Sources that all went silent: a gap.
-        silent = any(one.covered_until is not None for one in coverages)
-        lost = max((one.covered_until for one in coverages if one.covered_until), default=waited)
-        return Reach(min(floor(lost), waited) if silent else waited, waited)
-    fast = [one for one in recent if one[0] <= FAST] or [min(recent)]
-    covered = min(until for _, until in fast)
-    patience = settle + max(interval for interval, _ in fast)
-    return Reach(min(floor(covered), floor(now)), floor(now - patience))
+        # Imports alone: nobody else could say what is missing. Sources that fell silent: a gap.
+        heard = [one.covered_until for one in coverages if one.covered_until]
+        return Reach(min(floor(max(heard)), waited) if heard else waited, waited, waited)
+    fast = [one for one in recent if one.interval <= FAST]
+    fast = fast or [min(recent, key=lambda one: one.interval)]
+    covered = min(one.covered_until for one in fast if one.covered_until)
+    patience = settle + max(one.interval for one in fast)
+    late = [one for one in fast if one.covered_until and one.covered_until < now - patience]
+    working = all(one.last_success_at and one.last_success_at > now - patience for one in late)
+    by_force = now - (CATCH_UP if late and working else patience)
+    return Reach(min(floor(covered), floor(now)), floor(by_force), floor(now - patience))

@@ -35,6 +35,11 @@ WAVE_WINDOW = timedelta(hours=1)
 """The span of a wave that its level is judged by."""
 UNSCORED_MOST = 0.1
 """Share of a bucket's mentions that may be unscored when it counts as complete."""
+VOLUME, NEGATIVE = "volume", "negative"
+UNREAD = "unread"
+"""Key under which it is kept that history was fed before it was scored."""
+HEARD = "heard"
+"""Key under which it is kept when live listening first began."""
 _CALM, _UNCALM = 0.125, 0.35
 """Calm begins below the first score (half way between usual and unusual) and ends at the second."""
 
@@ -75,20 +80,23 @@ def watch_brand(
     return _Watch(session, brand, mark, now, settle, result).run(limit)
 
 
-def relearn(session: Session, brand_id: int, now: datetime) -> None:
+def relearn(
+    session: Session, brand_id: int, now: datetime, *, fire_again: timedelta = timedelta()
+) -> None:
     """Let a brand's detectors learn again from what the rollups hold now.
 
-    For history that was imported after the watch began: every bucket is fed anew, none closed
-    before fires again.
+    For history that was imported after the watch began: every bucket is fed anew. None closed
+    before fires again, but for those of the last ``fire_again`` in which nothing had fired.
     """
     mark = detections.lock_watermark(session, brand_id)
     if mark is None:
         return
     first = detections.first_bucket(session, brand_id, floor(now - coverage.WARM_UP))
-    detections.forget_detector_states(session, brand_id)
+    detections.forget_detector_states(session, brand_id, [VOLUME, NEGATIVE])
     if first is not None and first < mark.closed_until:
         if mark.live_from is not None:
-            mark.live_from = max(mark.live_from, mark.closed_until)
+            since = min(mark.closed_until, max(mark.live_from, floor(now - fire_again)))
+            mark.live_from = since if fire_again else max(mark.live_from, mark.closed_until)
         mark.closed_until, mark.updated_at = first, now
     session.flush()
 
@@ -108,9 +116,12 @@ class _Watch:
     counts: dict[datetime, BucketCounts] = field(default_factory=dict)
     incident: Incident | None = None
     last: tuple[Verdict, Verdict] | None = None
+    unread: bool = False
+    """Whether history was fed before its mentions were scored."""
 
     def run(self, limit: int) -> WatchResult:
         """Close buckets, then look at the open incident with the newest figures."""
+        self._learn_what_is_read_now()
         begin = self.mark.closed_until
         reach = coverage.reach(
             detections.coverages(self.session, self.brand.id), self.now, self.settle
@@ -142,10 +153,10 @@ class _Watch:
     def _load(self) -> None:
         saved = detections.detector_states(self.session, self.brand.id)
         try:
-            if "volume" in saved:
-                self.volume = SurgeDetector.from_state(saved["volume"])
-            if "negative" in saved:
-                self.negative = NegativeDetector.from_state(saved["negative"])
+            if VOLUME in saved:
+                self.volume = SurgeDetector.from_state(saved[VOLUME])
+            if NEGATIVE in saved:
+                self.negative = NegativeDetector.from_state(saved[NEGATIVE])
         except StateError:
             # Written by another version: what is known is learnt again from now on.
             self.volume, self.negative = SurgeDetector(), NegativeDetector()
@@ -157,28 +168,64 @@ class _Watch:
             end = bucket + BUCKET
             counts = self.counts.get(bucket, BucketCounts())
             scored = counts.unscored <= UNSCORED_MOST * counts.mentions
-            if not scored and end > reach.by_force and self._is_live(bucket):
+            live = self._is_live(bucket)
+            if live and not scored and end > reach.scored_by:
                 break
+            if bucket == self.mark.live_from:
+                self.volume.untold()
+                self.negative.untold()
             if not (gap and gap[0] <= bucket < gap[1]):
-                self._feed(bucket, counts, end <= reach.complete, scored)
+                self._feed(bucket, counts, not live or end <= reach.complete, scored)
+            self.unread = self.unread or (not live and not scored)
             self.result.closed += 1
             bucket = end
         if bucket > begin:
             for metric, state in (
-                ("volume", self.volume.state()),
-                ("negative", self.negative.state()),
+                (VOLUME, self.volume.state()),
+                (NEGATIVE, self.negative.state()),
             ):
                 detections.save_detector_state(self.session, self.brand.id, metric, state, self.now)
             self.mark.closed_until, self.mark.updated_at = bucket, self.now
+            if self.unread:
+                self._remember_unread(begin)
         self.result.closed_until = bucket
+
+    def _remember_unread(self, begin: datetime) -> None:
+        """Note that history must be learnt from again once its mentions are scored."""
+        if UNREAD not in detections.detector_states(self.session, self.brand.id):
+            state = {"since": begin.isoformat(), "learnt": False}
+            detections.save_detector_state(self.session, self.brand.id, UNREAD, state, self.now)
+
+    def _learn_what_is_read_now(self) -> None:
+        """Start over, once, from history that has been scored since it was fed.
+
+        Only the last hours may fire again, and only where nothing has fired: a wave that is under
+        way is then judged with a baseline.
+        """
+        saved = detections.detector_states(self.session, self.brand.id).get(UNREAD)
+        if saved is None or saved["learnt"] or self.mark.live_from is None:
+            return
+        since = datetime.fromisoformat(saved["since"])
+        until = min(self.mark.live_from, self.mark.closed_until)
+        found = detections.total(self.session, self.brand.id, since, until)
+        if found.unscored <= UNSCORED_MOST * found.mentions:
+            relearn(self.session, self.brand.id, self.now, fire_again=coverage.CATCH_UP)
+            state = {**saved, "learnt": True}
+            detections.save_detector_state(self.session, self.brand.id, UNREAD, state, self.now)
 
     def _unheard(self, begin: datetime, until: datetime) -> tuple[datetime, datetime] | None:
         """The time between the end of imported history and live listening: nobody looked."""
-        live = self.mark.live_from
-        if live is None or begin >= live:
+        if self.mark.live_from is None or begin >= self.mark.live_from:
             return None
-        last = detections.last_bucket(self.session, self.brand.id, min(live, until))
-        return None if last is None else (last + BUCKET, live)
+        saved = detections.detector_states(self.session, self.brand.id).get(HEARD)
+        if saved is None:
+            heard = self.mark.live_from
+            state = {"from": heard.isoformat()}
+            detections.save_detector_state(self.session, self.brand.id, HEARD, state, self.now)
+        else:
+            heard = datetime.fromisoformat(saved["from"])
+        last = detections.last_bucket(self.session, self.brand.id, min(heard, until))
+        return None if last is None else (last + BUCKET, heard)
 
     def _is_live(self, bucket: datetime) -> bool:
         return self.mark.live_from is not None and bucket >= self.mark.live_from
@@ -221,7 +268,10 @@ class _Watch:
         leading = negative if negative.alert else volume
         since = leading.since or bucket
         window_start = end - timedelta(seconds=leading.window)
-        if self._mostly_history(window_start, end):
+        verdicts = {VOLUME: volume, NEGATIVE: negative}
+        fresh = {metric for metric, verdict in verdicts.items() if verdict.alert}
+        fresh -= detections.fired(self.session, self.brand.id, bucket)
+        if not fresh or self._mostly_history(window_start, end):
             return
         wave, posts = self._wave(since, end, volume, negative)
         assessed = assess(wave)
@@ -243,8 +293,8 @@ class _Watch:
                 now=self.now, posts=posts, fired=True,
             )  # fmt: skip
             follow_calm(self.session, self.incident, None, end, self.now)
-        for metric, verdict in (("volume", volume), ("negative", negative)):
-            if verdict.alert:
+        for metric, verdict in verdicts.items():
+            if metric in fresh:
                 self._write_detection(metric, bucket, verdict, assessed, self.incident)
 
     def _mostly_history(self, since: datetime, until: datetime) -> bool:

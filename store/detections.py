@@ -53,11 +53,17 @@ class BucketCounts:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """An enabled source that is polled for a brand, and up to when it has seen everything."""
+    """An enabled source that is polled for a brand, and up to when it has seen everything.
+
+    ``last_success_at`` is when it last ran to its end; a source that runs well and has yet covered
+    only the past is catching up.
+    """
 
     source_id: int
     interval: timedelta
     covered_until: datetime | None
+    last_success_at: datetime | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +102,20 @@ def begin_watermark(
 def coverages(session: Session, brand_id: int) -> list[Coverage]:
     """Enabled sources that are polled for this brand, or for all brands."""
     rows = session.execute(
-        select(Source.id, Source.interval_seconds, Source.covered_until)
+        select(
+            Source.id,
+            Source.interval_seconds,
+            Source.covered_until,
+            Source.last_success_at,
+            Source.created_at,
+        )
         .where(or_(Source.brand_id == brand_id, Source.brand_id.is_(None)))
         .where(Source.enabled, Source.connector != "file")
         .order_by(Source.id)
     )
     return [
-        Coverage(source, timedelta(seconds=seconds), covered) for source, seconds, covered in rows
+        Coverage(source, timedelta(seconds=seconds), covered, success, created)
+        for source, seconds, covered, success, created in rows
     ]
 
 
@@ -159,6 +172,16 @@ def counts(
     for bucket, sentiment, mentions in rows:
         found.setdefault(bucket, {})[sentiment] = int(mentions)
     return {bucket: BucketCounts(**by_name) for bucket, by_name in found.items()}
+
+
+def total(session: Session, brand_id: int, since: datetime, until: datetime) -> BucketCounts:
+    """What all buckets that start in ``[since, until)`` hold together."""
+    rows = session.execute(
+        select(Rollup.sentiment, func.sum(Rollup.mentions))
+        .where(Rollup.brand_id == brand_id, Rollup.bucket >= since, Rollup.bucket < until)
+        .group_by(Rollup.sentiment)
+    )
+    return BucketCounts(**{sentiment: int(mentions) for sentiment, mentions in rows})
 
 
 def distinct_authors(session: Session, brand_id: int, since: datetime, until: datetime) -> int:
@@ -239,9 +262,24 @@ def save_detector_state(
     )
 
 
-def forget_detector_states(session: Session, brand_id: int) -> None:
-    """Let a brand's detectors begin afresh."""
-    session.execute(delete(DetectorState).where(DetectorState.brand_id == brand_id))
+def forget_detector_states(session: Session, brand_id: int, metrics: Sequence[str]) -> None:
+    """Let these detectors of a brand begin afresh."""
+    session.execute(
+        delete(DetectorState).where(
+            DetectorState.brand_id == brand_id, DetectorState.metric.in_(metrics)
+        )
+    )
+
+
+def fired(session: Session, brand_id: int, bucket: datetime) -> set[str]:
+    """Metrics whose detectors have fired in a bucket."""
+    return set(
+        session.scalars(
+            select(Detection.metric).where(
+                Detection.brand_id == brand_id, Detection.bucket == bucket
+            )
+        )
+    )
 
 
 def add_detection(session: Session, **values: Any) -> int | None:

@@ -79,6 +79,11 @@ class NegativeDetector:
         self._take(point)
         return self._judge(count)
 
+    def untold(self) -> None:
+        """See ``SurgeDetector.untold``."""
+        self.told = 0.0
+        self.surge.untold()
+
     def _take(self, point: Point) -> None:
         start = self.surge.start
         assert point.total is not None

@@ -101,6 +101,10 @@ class SurgeDetector:
         self.covered = self.covered and point.complete
         return self._judge()
 
+    def untold(self) -> None:
+        """Forget that anything was told: a wave that goes on is news to whoever listens now."""
+        self.told, self.wave_told = 0.0, False
+
     def _fit_step(self, second: int) -> None:
         """Take the smallest distance between points so far as the length of a bucket."""
         before, self.latest = self.latest, second

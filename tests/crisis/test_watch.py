@@ -152,7 +152,7 @@ def test_history_that_is_imported_into_the_present_opens_nothing(sqlite_store: S
     assert incidents(brand) == []
 
 
-def test_a_new_stream_has_no_baseline_and_at_most_a_blue_unsure_incident(
+def test_a_new_stream_has_no_baseline_and_opens_blue_at_most(
     sqlite_store: Store,
 ) -> None:
     brand = listened(sqlite_store)
@@ -461,3 +461,86 @@ def test_a_paused_source_is_waited_for_only_for_a_day(sqlite_store: Store) -> No
         session.execute(update(Source).where(Source.name == "lost").values(covered_until=LIVE))
     later = [brand.watch(LIVE + timedelta(hours=1) + n * STEP) for n in range(1, 7)]
     assert sum(result.incomplete for result in later) == sum(r.closed for r in later) > 0
+
+
+def test_a_wave_under_way_when_listening_begins_is_seen(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
+    brand.history(stream(14, LIVE - timedelta(days=14)))
+    wave = Event(LIVE - timedelta(minutes=30), 14, timedelta(minutes=10), timedelta(hours=2), 0.8)
+    counts = stream(2 / 24, LIVE - timedelta(hours=1), wave, seed=9)
+    brand.collect(counts[:12])
+    brand.cover(LIVE)
+    brand.watch(LIVE)
+    brand.live(counts[12:])
+    (incident,) = incidents(brand)
+    assert abs(incident.started_at - wave.at) <= timedelta(minutes=10)
+
+
+def test_history_that_is_scored_later_still_gives_a_baseline(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
+    history = stream(10, LIVE - timedelta(days=10), mean=2)
+    brand.collect(history, live=False, unscored=True)
+    brand.cover(LIVE)
+    brand.watch(LIVE)
+    counts = hours(1.5, burst())
+    brand.live(counts)
+    assert {one.summary["metric"] for one in incidents(brand)} == {"volume"}
+    _score_all(sqlite_store)
+    now = counts[-1].at + STEP + timedelta(minutes=1)
+    brand.watch(now)
+    with sqlite_store.read() as session:
+        states = dict(session.execute(select(DetectorState.metric, DetectorState.state)).all())
+        assert len(states["negative"]["peaks"]) >= 9
+        assert states["unread"]["learnt"] is True
+        before = session.scalars(select(Detection.id)).all()
+        metrics = set(session.scalars(select(Detection.metric)))
+    assert metrics == {"volume", "negative"}
+    assert len(incidents(brand)) == 1
+    brand.watch(now)
+    with sqlite_store.read() as session:
+        assert session.scalars(select(Detection.id)).all() == before
+
+
+def _score_all(store: Store) -> None:
+    """Score every unscored mention: one in seven is negative."""
+    with store.write() as session:
+        session.execute(
+            update(MentionBrand)
+            .where(MentionBrand.sentiment.is_(None))
+            .values(sentiment="neutral", counted_sentiment="neutral")
+        )
+        session.execute(
+            update(Rollup).where(Rollup.sentiment == "unscored").values(sentiment="neutral")
+        )
+
+
+def test_a_source_that_works_through_the_past_is_waited_for(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
+    with_history(brand)
+    counts = hours(2, burst())
+    now = counts[-1].at + STEP
+    for part in range(0, 24, 4):
+        brand.collect(counts[part : part + 4])
+        with sqlite_store.write() as session:
+            session.execute(update(Source).values(last_success_at=now, state="ok"))
+        until = counts[part + 3].at + STEP
+        brand.cover(until)
+        result = brand.watch(now)
+        assert result.closed_until == until
+        assert result.incomplete == 0
+    (incident,) = incidents(brand)
+    assert abs(incident.started_at - BURST) <= timedelta(minutes=10)
+
+
+def test_a_first_run_is_waited_for(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
+    with sqlite_store.write() as session:
+        session.execute(update(Source).values(created_at=LIVE))
+    brand.collect(hours(1))
+    now = LIVE + timedelta(hours=1)
+    assert brand.watch(now).closed == 0
+    brand.cover(now)
+    brand.watch(now)
+    mark = brand.read(lambda s: s.scalars(select(Watermark)).one())
+    assert mark.live_from == LIVE
+    assert mark.closed_until == now
