@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -32,7 +33,7 @@ def wait_from_headers(headers: Mapping[str, str], now: datetime) -> timedelta | 
 
 
 def _number(text: str) -> float | None:
-    return float(text) if text.replace(".", "", 1).isascii() and text.isdigit() else None
+    return float(text) if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", text) else None
 
 
 def _date(text: str) -> datetime | None:

@@ -268,7 +268,7 @@ def _iso(moment: datetime | None) -> str:
 
 def find_node() -> str:
     """Node 20 or newer: the one install.sh put beside the servers, else the machine's."""
-    candidates = [str(MODULES / "node_modules" / ".bin" / "node"), shutil.which("node") or ""]
+    candidates = [str(INSTALLED / "node/node_modules/.bin/node"), shutil.which("node") or ""]
     for candidate in candidates:
         if not candidate or not Path(candidate).exists():
             continue

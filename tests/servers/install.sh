@@ -67,28 +67,30 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 have_postfix || say "Postfix is not here: aiosmtpd will stand in for it in the mail tests."
 
-mkdir -p "$target/bluesky"
-cd "$target/bluesky"
-cp "$here/bluesky/package.json" package.json
+quiet=(--no-package-lock --no-audit --no-fund --loglevel=error)
 if ! node_is_new; then
-  # Debian 12 has Node.js 18; the package "node" brings a newer one beside it.
+  # Debian 12 has Node.js 18. The package "node" brings a newer one, and "npm" one that runs on it
+  # (Debian's npm finds its own parts only with Debian's node).
   say "Node.js $(node_version) is too old, fetching Node.js 20 into .servers"
-  npm install --no-package-lock --no-audit --no-fund --no-save --loglevel=error node@20
-  node_is_new node_modules/.bin/node || {
+  mkdir -p "$target/node"
+  cd "$target/node"
+  echo '{"private": true}' >package.json
+  npm install "${quiet[@]}" node@20 npm@10
+  export PATH=$target/node/node_modules/.bin:$PATH
+  hash -r
+  node_is_new || {
     say "Node.js 20 or newer could not be installed; install it and run this again."
     exit 1
   }
-  export PATH=$PWD/node_modules/.bin:$PATH
-  npm install --no-package-lock --no-audit --no-fund --no-save --loglevel=error \
-    node@20 "@atproto/dev-env@$(sed -n 's/.*"@atproto\/dev-env": "\(.*\)".*/\1/p' package.json)"
-else
-  say "installing the Bluesky servers (npm, about two minutes)"
-  npm install --no-package-lock --no-audit --no-fund --loglevel=error
 fi
-node=node
-[ -x node_modules/.bin/node ] && node=node_modules/.bin/node
+
+mkdir -p "$target/bluesky"
+cd "$target/bluesky"
+cp "$here/bluesky/package.json" package.json
+say "installing the Bluesky servers (npm, about two minutes)"
+npm install "${quiet[@]}"
 # A native module that was not built shows here and not in the middle of a test.
-"$node" -e "require('better-sqlite3')(':memory:').close(); require('@atproto/dev-env')" || {
+node -e "require('better-sqlite3')(':memory:').close(); require('@atproto/dev-env')" || {
   say "The Bluesky servers do not load. On a machine without prebuilt modules install"
   say "python3, make and g++, delete .servers and run this again."
   exit 1
