@@ -95,6 +95,8 @@ def _configure_streamlit(services: Services) -> None:
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
+        # Exports go through our own buttons, which ask for the right and write the log.
+        "client.disableDataExport": True,
         "logger.level": "warning",
         "server.address": services.settings.host,
         "server.port": services.settings.port,

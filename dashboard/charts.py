@@ -218,7 +218,7 @@ def share_of_voice(desk: Desk, slices: Sequence[Slice], names: dict[str, str]) -
 
 
 def sparkline(
-    desk: Desk, points: Sequence[dict[str, Any]], title: str, *, started: datetime | None = None
+    desk: Desk, points: Sequence[dict[str, Any]], *, started: datetime | None = None
 ) -> Drawn:
     """What rose, over its baseline band. ``points``: start (datetime), value, low, high (or None).
 
@@ -244,7 +244,4 @@ def sparkline(
             rule.mark_rule(color="#7A8594", strokeDash=[4, 3]),
             rule.mark_text(align="left", dx=4, dy=-40, color="#7A8594").encode(text="name:N"),
         ]
-    return alt.layer(*layers).properties(
-        height=168,
-        title=alt.TitleParams(title, anchor="start", fontSize=12, fontWeight="normal"),
-    )
+    return alt.layer(*layers).properties(height=150)

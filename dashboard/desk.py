@@ -100,7 +100,7 @@ class Desk:
         An open page outlives a sign-out elsewhere, a lost role and a lost brand; so all three are
         looked up again.
         """
-        person = who()
+        person = state.installed().sign_in.still(self.person.token_hash)
         if person is None or person.role != self.person.role:
             return False
         return {one.id for one in brands_of(person)} >= set(self.all_brand_ids)

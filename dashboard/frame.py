@@ -173,7 +173,7 @@ def _language(person: Person) -> None:
             )
 
     st.segmented_control(
-        "Language / 语言",
+        words.of(person.language).t("Language"),
         list(words.LANGUAGES),
         format_func=lambda one: words.LANGUAGES[one],
         default=person.language,

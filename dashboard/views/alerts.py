@@ -69,10 +69,9 @@ def _card(desk: Desk, line: IncidentLine) -> None:
         left, right = st.columns([5, 4], gap="medium")
         with left:
             points = _points(desk, line)
+            st.html(f'<p class="pane-title">{escape(_chart_title(desk, line))}</p>')
             st.altair_chart(
-                charts.sparkline(
-                    desk, points, _chart_title(desk, line), started=incident.started_at
-                ),
+                charts.sparkline(desk, points, started=incident.started_at),
                 key=f"spark-{incident.id}",
             )
             st.html(f"<p>{_posts_link(desk, line)}</p>")

@@ -8,7 +8,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from dashboard import actions, parts
-from dashboard.desk import BrandChoice, Desk
+from dashboard.desk import BrandChoice, Desk, formats_for
 from dashboard.hostile import escape
 from query.match import QueryError, compile_query
 from store import audit, brand_setup
@@ -49,7 +49,9 @@ def _card(desk: Desk, brand: BrandChoice) -> None:
             f"<p><strong>{escape(brand.name)}</strong> {' '.join(tags)}</p>"
             + parts.facts(
                 {
-                    desk.t("Time zone"): escape(brand.time_zone),
+                    desk.t("Time zone"): escape(
+                        formats_for(desk.person.language, brand.time_zone).zone_name
+                    ),
                     desk.t("Own accounts"): f"<bdi>{escape(handles)}</bdi>",
                 }
             )

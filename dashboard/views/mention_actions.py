@@ -27,11 +27,17 @@ def show(desk: Desk, line: MentionLine) -> None:
             st.switch_page(st.session_state["pages"]["inbox"])
         if desk.may("work_tickets"):
             _correct(desk, line)
-            if line.ticket_number is None and st.button(
-                desk.t("Open a ticket"),
-                key=f"open-{line.id}",
-                icon=":material/add_task:",
-                type="tertiary",
+            brand = desk.brand(line.brand_id)
+            ours = brand is not None and brand.kind == "own"
+            if (
+                ours
+                and line.ticket_number is None
+                and st.button(
+                    desk.t("Open a ticket"),
+                    key=f"open-{line.id}",
+                    icon=":material/add_task:",
+                    type="tertiary",
+                )
             ):
                 _open(desk, line)
 

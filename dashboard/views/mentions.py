@@ -39,7 +39,7 @@ def _filters(desk: Desk) -> MentionFilter:
         _span_notice(desk, start, end)
     options = _options(desk)
     chosen: dict[str, tuple[str, ...]] = {}
-    with st.container(horizontal=True, key="mention-filters"):
+    with st.container(horizontal=True, key="filters-mentions"):
         words = st.text_input(
             desk.t("Search"), key="mention_words", placeholder=desk.t("Search the text"),
             label_visibility="collapsed", width=240, icon=":material/search:",

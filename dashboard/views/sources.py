@@ -63,8 +63,9 @@ def _card(desk: Desk, source: SourceHealth, now: datetime) -> None:
             ]
             if source.brand_name:
                 tags.append(parts.chip(source.brand_name, "tag"))
+            name = f"<strong><bdi>{escape(source.name)}</bdi></strong>"
             st.html(
-                f'<div class="post-line"><strong>{escape(source.name)}</strong> {" ".join(tags)}'
+                f'<div class="post-line">{name} {" ".join(tags)}'
                 f"</div><p>{escape(sentence(desk, source, now))}</p>"
             )
             if source.last_error and source.health in {"failing", "paused"}:

@@ -47,8 +47,8 @@ def _card(desk: Desk, user: User, brand_ids: list[int]) -> None:
         if not user.active:
             tags.append(parts.chip(desk.t("Cannot sign in"), "paused"))
         left.html(
-            f"<p><strong>{escape(user.name or user.email)}</strong> {' '.join(tags)}<br>"
-            f"{escape(user.email)} · {escape(seen)}</p>"
+            f"<p><strong><bdi>{escape(user.name or user.email)}</bdi></strong> {' '.join(tags)}<br>"
+            f"<bdi>{escape(user.email)}</bdi> · {escape(seen)}</p>"
         )
         with right, st.container(horizontal=True, horizontal_alignment="right"):
             with st.popover(desk.t("Change"), icon=":material/edit:"):
@@ -182,9 +182,9 @@ def _note(
 
 def _log(desk: Desk, log: list[audit.AuditLine]) -> None:
     rows = "".join(
-        f"<tr><td>{parts.when(desk, line.at)}</td><td>{escape(line.who or '–')}</td>"
+        f"<tr><td>{parts.when(desk, line.at)}</td><td><bdi>{escape(line.who or '–')}</bdi></td>"
         f"<td><code>{escape(line.action)}</code></td>"
-        f"<td>{escape(one_line(f'{line.object_type} {line.object_id}', 60))}</td></tr>"
+        f"<td><code>{escape(one_line(f'{line.object_type} {line.object_id}', 60))}</code></td></tr>"
         for line in log
     )
     head = "".join(

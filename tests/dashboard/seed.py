@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from responder import sla
+from responder.drafts import add_starter_set
 from responder.triage import triage_pending
 from service.signin import hash_password
-from store import users
+from store import incidents, users
 from store.assessments import Unassessed, record_assessments
 from store.database import Store
 from store.ingest import BrandHit, Incoming, ingest
-from store.models import Brand, Mention, User
+from store.models import Brand, Mention, Source, User
 from store.posts import Post, PostAuthor
 
 PASSWORD = "correct horse battery"
@@ -151,3 +153,73 @@ def score_everything(store: Store, now: datetime) -> None:
 def triage_everything(store: Store, now: datetime) -> None:
     while store.transact(lambda session: triage_pending(session, now)).taken:
         pass
+
+
+def fill(store: Store, now: datetime) -> None:
+    """Two brands with posts, tickets and an open incident; four people of four roles."""
+    with store.write() as session:
+        kettles = add_brand(session, "Northwind Kettles", now, time_zone="Asia/Shanghai").id
+        other = add_brand(
+            session, "Borealis Home", now, kind="competitor", time_zone="Asia/Shanghai"
+        ).id
+        for role in users.ROLES:
+            add_user(session, f"{role}@example.com", role, now)
+        add_user(session, "limited@example.com", "agent", now, brand_ids=[other])
+        add_user(session, "leser@example.com", "administrator", now, language="zh")
+        source = Source(
+            name="Northwind on Bluesky", connector="bluesky", brand_id=kettles, config={},
+            interval_seconds=60, enabled=True, state="ok", created_at=now - timedelta(days=30),
+            last_run_at=now, last_success_at=now, covered_until=now,
+            next_run_at=now + timedelta(minutes=1), spent_usd=0.0,
+        )  # fmt: skip
+        failing = Source(
+            name="Care mailbox", connector="email", brand_id=kettles, config={},
+            interval_seconds=60, enabled=True, state="failing", created_at=now - timedelta(days=30),
+            last_run_at=now, last_success_at=now - timedelta(hours=2), spent_usd=0.0,
+            last_error="mail.example did not answer within 20 seconds.", last_error_at=now,
+            next_run_at=now + timedelta(minutes=5),
+        )  # fmt: skip
+        session.add_all([source, failing])
+        session.flush()
+        source_id = source.id
+        sla.ensure_defaults(session)
+        add_starter_set(session, now)
+    add_posts(store, kettles, now, count=500, days=20)
+    add_posts(store, other, now, count=200, days=20, seed=2)
+    add_posts(
+        store, kettles, now, count=12, days=0.2, seed=5, live=True, platform="bluesky",
+        source_id=source_id,
+    )  # fmt: skip
+    add_posts(
+        store, kettles, now, count=1, days=0.001, seed=4, live=True, platform="bluesky",
+        source_id=source_id, words=HOSTILE,
+    )  # fmt: skip
+    triage_everything(store, now)
+    store.transact(lambda session: add_incident(session, kettles, now))
+
+
+def add_incident(session: Session, brand_id: int, now: datetime) -> None:
+    """An open incident as the watch stage writes one."""
+    brand = session.get_one(Brand, brand_id)
+    began = now - timedelta(hours=2)
+    summary = {
+        "metric": "negative", "finding": "surge", "value": 48, "baseline": 4.0, "upper": 11.0,
+        "window_minutes": 15, "share": 0.81, "usual_share": 0.24, "authors": 37,
+        "since": began.isoformat(), "sure": True, "brand": brand.name, "realm": "real",
+        "time_zone": brand.time_zone, "caps": [],
+    }  # fmt: skip
+    reasons = [
+        {"key": "volume", "mentions": 48, "usual": 4.0, "ratio": 12.0},
+        {"key": "negative", "share": 0.81, "usual_share": 0.24},
+        {"key": "spread", "authors": 37},
+        {"key": "severity", "categories": [{"name": "safety", "authors": 5}]},
+    ]
+    incident = incidents.add(
+        session, brand, level="orange", started_at=began, now=now - timedelta(hours=1),
+        summary=summary, reasons=reasons,
+    )  # fmt: skip
+    incidents.add_event(session, incident.id, now, "opened", {"level": "orange"})
+    worst = session.scalars(
+        select(Mention.id).where(Mention.text.contains("script")).limit(1)
+    ).one()
+    incidents.set_top_posts(session, incident.id, [(worst, "typical")])
