@@ -42,6 +42,7 @@ from platforms.errors import (
 )
 
 TIMEOUT = 30.0  # seconds for each answer
+STARTTLS_PORTS = (25, 143, 587)
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x1f]+@[^\s@<>,;:\"()\[\]\\\x00-\x1f]+")
 _TEMPORARY = re.compile(rb"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN)\]", re.IGNORECASE)
 
@@ -68,6 +69,7 @@ Security = Literal["tls", "starttls", "none"]
 class MailEndpoint(BaseModel):
     """A server and how the connection to it is protected.
 
+    Without ``security`` the port decides: 143, 25 and 587 begin with STARTTLS, others with TLS.
     ``none`` is possible on this machine only. ``ca_file`` names the certificate authority of a
     server whose certificate no public authority signed.
     """
@@ -78,6 +80,14 @@ class MailEndpoint(BaseModel):
     port: int | None = Field(default=None, ge=1, le=65535)
     security: Security = "tls"
     ca_file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_port(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and not given.get("security"):
+            usual = "starttls" if given.get("port") in STARTTLS_PORTS else "tls"
+            return {**given, "security": usual}
+        return given
 
     @field_validator("ca_file")
     @classmethod

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from listeners import email as email_module
 from listeners.base import Listener, ListenerError
 from listeners.email import EmailListener
+from platforms.mail import MailEndpoint
 from store.clock import SetClock
 from store.database import Store
 from store.models import Mention
@@ -471,3 +472,21 @@ def test_a_certificate_file_that_is_none_is_said_so(tmp_path: Path, imap: FakeIm
     with pytest.raises(ListenerError, match="ca_file") as caught:
         run(listener)
     assert caught.value.permanent
+
+
+@pytest.mark.parametrize(
+    ("given", "security"),
+    [
+        ({}, "tls"),
+        ({"port": 993}, "tls"),
+        ({"port": 465}, "tls"),
+        ({"port": 143}, "starttls"),
+        ({"port": 587}, "starttls"),
+        ({"port": 587, "security": "tls"}, "tls"),
+        ({"port": 993, "security": "starttls"}, "starttls"),
+    ],
+)
+def test_the_port_decides_how_the_connection_is_protected(
+    given: dict[str, Any], security: str
+) -> None:
+    assert MailEndpoint.model_validate({"host": "mail.acme.test", **given}).security == security
