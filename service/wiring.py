@@ -11,7 +11,7 @@ from typing import Any
 from listeners.base import Listener, ListenerError
 from notify.base import Notifier
 from notify.console import ConsoleNotifier
-from responder.channels.base import ReplyChannel, ReplyError
+from responder.channels.base import ReplyChannel, ReplyError, ReplyRules
 from sentiment.base import SentimentModel
 from service.settings import Settings
 from store.clock import Clock, SystemClock
@@ -87,6 +87,14 @@ class Services:
         except (SecretsError, ValueError) as error:
             raise ReplyError(str(error), permanent=True) from error
         return channel
+
+    def reply_rules(self, platform: str) -> ReplyRules | None:
+        """What the desk must know of a platform's channel; None where answers go by hand."""
+        place = CHANNELS.get(platform)
+        if place is None:
+            return None
+        rules: ReplyRules = _class(place).rules
+        return rules
 
     def notifier(self, kind: str, sealed: bytes | None) -> Notifier:
         """The way to a notification target."""

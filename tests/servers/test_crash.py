@@ -200,7 +200,7 @@ def test_nothing_is_lost_or_doubled_when_workers_are_killed(
         process = desk.run(*(desk.importing() if kill % 4 == 1 else ("worker",)))
         desk.people_write(chance)
         try:
-            process.wait(chance.uniform(0.5, 9.0))
+            process.wait(chance.uniform(1.0, 9.0))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
