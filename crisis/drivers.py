@@ -16,6 +16,8 @@ from pathlib import Path
 from store.detections import Evidence
 
 WORDS_FILE = Path(__file__).with_name("severity.toml")
+_ALIKE = 0.7
+"""Part of the shorter of two posts that makes them say the same."""
 _LONGEST_TEXT = 2000
 """Characters of a post that are read; posts come from the internet and may be of any length."""
 
@@ -106,17 +108,19 @@ def top_posts(posts: Sequence[Evidence], limit: int = 6) -> list[tuple[int, str]
     typical = _by_typicality(posts)
     chosen: list[tuple[int, str]] = []
     seen_authors: set[int] = set()
-    seen_texts: set[str] = set()
+    seen_texts: list[frozenset[str]] = []
 
     def take(candidates: Iterable[Evidence], why: str, upto: int) -> None:
         for post in candidates:
             if len(chosen) >= upto:
                 return
+            if post.author_id in seen_authors:
+                continue
             text = _gist(post.text)
-            if text in seen_texts or (post.author_id in seen_authors):
+            if any(_alike(text, seen) for seen in seen_texts):
                 continue
             chosen.append((post.mention_id, why))
-            seen_texts.add(text)
+            seen_texts.append(text)
             if post.author_id is not None:
                 seen_authors.add(post.author_id)
 
@@ -135,10 +139,17 @@ def engagement(counts: Mapping[str, object]) -> float:
     return total
 
 
-def _gist(text: str) -> str:
-    """A post without links, names, digits, punctuation: equal for copies of one text."""
-    bare = re.sub(r"https?://\S+|@\S+|\d+", "", _folded(text))
-    return "".join(character for character in bare if character.isalnum())[:200]
+def _gist(text: str) -> frozenset[str]:
+    """Threes of letters of what a post says itself, without whom it reposts, links and digits."""
+    said = re.sub(r"^.*\brt\s+@\S+", "", _folded(text), flags=re.DOTALL)
+    said = said.rpartition("//@")[2]
+    bare = "".join(c for c in re.sub(r"https?://\S+|\d+", "", said) if c.isalnum())[:300]
+    return frozenset(bare[at : at + 3] for at in range(max(1, len(bare) - 2)))
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether the shorter of two posts is mostly contained in the other."""
+    return len(one & other) >= _ALIKE * max(1, min(len(one), len(other)))
 
 
 def _by_typicality(posts: Sequence[Evidence]) -> list[Evidence]:

@@ -78,7 +78,8 @@ def take_in(
     before = incident.level
     incident.reasons = assessed.parts
     kept = {name: incident.summary.get(name) for name in ("number", "peak")}
-    incident.summary = {**_summary(brand, assessed, summary), **kept}
+    fresh = {**_summary(brand, assessed, summary), "since": incident.started_at.isoformat()}
+    incident.summary = {**fresh, **kept}
     set_level(incident, assessed.level if risen else before)
     if flared:
         incident.status = "open" if incident.acknowledged_at is None else "acknowledged"

@@ -17,27 +17,22 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crisis import coverage
+from crisis import coverage, learning
 from crisis.coverage import BUCKET, Reach
 from crisis.detectors.base import Finding, Point, StateError, Verdict
 from crisis.detectors.negative import NegativeDetector
 from crisis.detectors.surge import SurgeDetector
 from crisis.drivers import gravity, top_posts
+from crisis.learning import NEGATIVE, UNSCORED_MOST, VOLUME
 from crisis.levels import Assessed, Wave, assess
 from crisis.lifecycle import calm_since, follow_calm, open_incident, settle_down, take_in
 from store import detections, incidents
 from store.detections import BucketCounts
 from store.models import Brand, Incident, Watermark
 from store.notifications import LEVELS
-from store.rollups import floor
 
 WAVE_WINDOW = timedelta(hours=1)
 """The span of a wave that its level is judged by."""
-UNSCORED_MOST = 0.1
-"""Share of a bucket's mentions that may be unscored when it counts as complete."""
-VOLUME, NEGATIVE = "volume", "negative"
-UNREAD = "unread"
-"""Key under which it is kept that history was fed before it was scored."""
 HEARD = "heard"
 """Key under which it is kept when live listening first began."""
 _CALM, _UNCALM = 0.125, 0.35
@@ -80,27 +75,6 @@ def watch_brand(
     return _Watch(session, brand, mark, now, settle, result).run(limit)
 
 
-def relearn(
-    session: Session, brand_id: int, now: datetime, *, fire_again: timedelta = timedelta()
-) -> None:
-    """Let a brand's detectors learn again from what the rollups hold now.
-
-    For history that was imported after the watch began: every bucket is fed anew. None closed
-    before fires again, but for those of the last ``fire_again`` in which nothing had fired.
-    """
-    mark = detections.lock_watermark(session, brand_id)
-    if mark is None:
-        return
-    first = detections.first_bucket(session, brand_id, floor(now - coverage.WARM_UP))
-    detections.forget_detector_states(session, brand_id, [VOLUME, NEGATIVE])
-    if first is not None and first < mark.closed_until:
-        if mark.live_from is not None:
-            since = min(mark.closed_until, max(mark.live_from, floor(now - fire_again)))
-            mark.live_from = since if fire_again else max(mark.live_from, mark.closed_until)
-        mark.closed_until, mark.updated_at = first, now
-    session.flush()
-
-
 @dataclass(slots=True)
 class _Watch:
     """One call of ``watch_brand``."""
@@ -121,7 +95,7 @@ class _Watch:
 
     def run(self, limit: int) -> WatchResult:
         """Close buckets, then look at the open incident with the newest figures."""
-        self._learn_what_is_read_now()
+        learning.learn_what_is_read_now(self.session, self.mark, self.now)
         begin = self.mark.closed_until
         reach = coverage.reach(
             detections.coverages(self.session, self.brand.id), self.now, self.settle
@@ -187,31 +161,8 @@ class _Watch:
                 detections.save_detector_state(self.session, self.brand.id, metric, state, self.now)
             self.mark.closed_until, self.mark.updated_at = bucket, self.now
             if self.unread:
-                self._remember_unread(begin)
+                learning.remember_unread(self.session, self.mark, begin, self.now)
         self.result.closed_until = bucket
-
-    def _remember_unread(self, begin: datetime) -> None:
-        """Note that history must be learnt from again once its mentions are scored."""
-        if UNREAD not in detections.detector_states(self.session, self.brand.id):
-            state = {"since": begin.isoformat(), "learnt": False}
-            detections.save_detector_state(self.session, self.brand.id, UNREAD, state, self.now)
-
-    def _learn_what_is_read_now(self) -> None:
-        """Start over, once, from history that has been scored since it was fed.
-
-        Only the last hours may fire again, and only where nothing has fired: a wave that is under
-        way is then judged with a baseline.
-        """
-        saved = detections.detector_states(self.session, self.brand.id).get(UNREAD)
-        if saved is None or saved["learnt"] or self.mark.live_from is None:
-            return
-        since = datetime.fromisoformat(saved["since"])
-        until = min(self.mark.live_from, self.mark.closed_until)
-        found = detections.total(self.session, self.brand.id, since, until)
-        if found.unscored <= UNSCORED_MOST * found.mentions:
-            relearn(self.session, self.brand.id, self.now, fire_again=coverage.CATCH_UP)
-            state = {**saved, "learnt": True}
-            detections.save_detector_state(self.session, self.brand.id, UNREAD, state, self.now)
 
     def _unheard(self, begin: datetime, until: datetime) -> tuple[datetime, datetime] | None:
         """The time between the end of imported history and live listening: nobody looked."""

@@ -87,6 +87,20 @@ def test_top_posts_come_from_different_authors_and_say_different_things() -> Non
     assert {why for _, why in chosen} == {"engaged", "typical"}
 
 
+def test_reposts_and_slight_changes_of_a_post_are_not_shown_beside_it() -> None:
+    posts = [
+        post(1, "WARNING: the valve of the cup comes loose, my son nearly choked", likes=50),
+        post(2, "wild!! RT @ann: WARNING: the valve of the cup comes loose, my son nearly choked"),
+        post(3, "家里的水杯全扔了，不敢拿孩子的命赌😱"),
+        post(4, "@品牌 家里的水杯 全扔了 不敢拿孩子的命赌…"),
+        post(5, "转发微博//@豆豆:家里的水杯全扔了，不敢拿孩子的命赌"),
+    ]
+    chosen = [mention for mention, _ in top_posts(posts)]
+    assert len(chosen) == 2
+    assert chosen[0] == 1
+    assert chosen[1] in {3, 4, 5}
+
+
 def test_top_posts_of_nothing_are_none() -> None:
     assert top_posts([]) == []
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 
+from crisis.learning import relearn
 from crisis.simulator import STEP, Count, Event
-from crisis.watch import relearn, watch_brand
+from crisis.watch import watch_brand
 from store.database import Store
 from store.models import (
     Detection,
