@@ -11,17 +11,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from listeners.base import ListenerError
+from listeners.bluesky_recent import RecentPosts, state_of
 from platforms.bluesky import BlueskyAccount, BlueskyClient
 from platforms.bluesky_posts import (
     PLATFORM,
-    engagement_of,
+    iso_time,
     part_of,
     parts_of,
     read_post,
@@ -39,9 +40,6 @@ PAGE = 100  # posts a call; the network's maximum
 LOOKUP = 25  # addresses a getPosts call takes
 OVERLAP = timedelta(minutes=10)  # read again behind the last run: posts are indexed late
 REMEMBERED = 200  # newest entries of a feed whose digests the cursor keeps
-WATCHED = 200  # recent posts whose edits, deletions and counts are followed
-WATCHED_FOR = timedelta(days=14)
-WATCHED_PER_RUN = 50
 CONTEXT_LEVELS = 8  # how far up a thread is followed
 CONTEXT_POSTS = 200  # in one run
 _GONE = {"RecordNotFound", "RepoNotFound", "RepoTakendown"}
@@ -114,7 +112,10 @@ class BlueskyListener:
     def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
         """Everything since the cursor; only the last batch carries one."""
         try:
-            yield from _Run(self._client, self._config, self._clock.now(), cursor or {}).batches()
+            began = self._clock.now()
+            # Another account's cursor says nothing: its lists are others.
+            own = cursor if cursor and cursor.get("account") == self._client.did else {}
+            yield from _Run(self._client, self._config, began, own).batches()
         except PlatformError as error:
             raise _listener_error(error) from error
 
@@ -139,7 +140,7 @@ class _Run:
             if isinstance(feed, Mapping)
             for digest in feed.get("seen", ())
         }
-        self._watched = _Watched.read(cursor.get("watched"), began)
+        self._recent = RecentPosts.read(cursor.get("recent"), began)
         self._given: set[str] = set()
         self._above: dict[str, None] = {}  # parents and roots of replies, in order
 
@@ -152,7 +153,11 @@ class _Run:
         for posts in self._context():
             yield Batch(posts)
         posts, removals = self._look_again()
-        cursor = {"feeds": self._feeds_now, "watched": self._watched.written()}
+        cursor = {
+            "account": self._client.did,
+            "feeds": self._feeds_now,
+            "recent": self._recent.written(),
+        }
         yield Batch(posts, cursor, removals, covered_until=self._began)
 
     def _feeds(self) -> Iterator[_Feed]:
@@ -184,7 +189,9 @@ class _Run:
                 break
             tokens.add(page)
         seen = list(dict.fromkeys([*order, *remembered]))[:REMEMBERED]
-        self._feeds_now[feed.name] = {"until": newest and newest.isoformat(), "seen": seen}
+        # No further than now: an entry dated ahead must not make the next run stop early.
+        reached = min(newest, self._began).isoformat() if newest else None
+        self._feeds_now[feed.name] = {"until": reached, "seen": seen}
 
     def _notifications(
         self, page: str | None, _floor: datetime | None
@@ -226,7 +233,7 @@ class _Run:
                 sort="latest",
                 limit=PAGE,
                 cursor=token,
-                since=_iso(floor) if floor else None,
+                since=iso_time(floor) if floor else None,
             )
             return _entries(parts_of(answer, "posts")), text_of(answer, "cursor") or None
 
@@ -243,7 +250,7 @@ class _Run:
                 continue
             posts.append(post)
             self._given.add(uri)
-            self._watched.add(post)
+            self._recent.add(post)
             if post.direction == "inbound":
                 self._above |= dict.fromkeys(_upward(post))
         return posts
@@ -272,7 +279,7 @@ class _Run:
 
     def _look_again(self) -> tuple[list[Post], list[Removal]]:
         """Edits, deletions and fresh counts of some of the recent posts, in turn."""
-        turn = self._watched.turn(self._given)
+        turn = self._recent.turn(self._given)
         views = self._look_up(turn)
         posts, removals = [], []
         for uri in turn:
@@ -280,16 +287,16 @@ class _Run:
             if view is None:
                 if self._is_gone(uri):
                     removals.append(Removal(PLATFORM, uri))
-                    self._watched.drop(uri)
+                    self._recent.drop(uri)
                 continue
-            was, now = self._watched.state(uri), _state(view)
+            was, now = self._recent.state(uri), state_of(view)
             if now == was:
                 continue
             edited_at = self._began if now[0] != was[0] else None
             post = read_post(view, self._client.did, edited_at=edited_at)
             if post is not None:
                 posts.append(post)
-                self._watched.changed(uri, now)
+                self._recent.changed(uri, now)
         return posts, removals
 
     def _is_gone(self, uri: str) -> bool:
@@ -317,47 +324,6 @@ class _Run:
         return found
 
 
-class _Watched:
-    """Recent posts that are looked at again, the longest unlooked-at first."""
-
-    def __init__(self, rows: dict[str, list[Any]]) -> None:
-        self._rows = rows  # address: [cid, counts, posted at]
-
-    @classmethod
-    def read(cls, written: object, now: datetime) -> _Watched:
-        rows: dict[str, list[Any]] = {}
-        for row in written if isinstance(written, list) else ():
-            since = read_time(row[3])
-            if since and now - since < WATCHED_FOR:
-                rows[row[0]] = [row[1], row[2], row[3]]
-        return cls(rows)
-
-    def written(self) -> list[list[Any]]:
-        newest = sorted(self._rows, key=lambda uri: str(self._rows[uri][2]))[-WATCHED:]
-        kept = set(newest)
-        return [[uri, *row] for uri, row in self._rows.items() if uri in kept]
-
-    def add(self, post: Post) -> None:
-        row = [post.channel_ref["cid"], _counts(post.engagement), _iso(post.posted_at)]
-        self._rows[post.external_id] = row
-
-    def turn(self, given: set[str]) -> list[str]:
-        """Whose turn it is; they go to the end of the queue."""
-        uris = list(islice((uri for uri in self._rows if uri not in given), WATCHED_PER_RUN))
-        for uri in uris:
-            self._rows[uri] = self._rows.pop(uri)
-        return uris
-
-    def state(self, uri: str) -> tuple[str, str]:
-        return self._rows[uri][0], self._rows[uri][1]
-
-    def changed(self, uri: str, state: tuple[str, str]) -> None:
-        self._rows[uri][:2] = state
-
-    def drop(self, uri: str) -> None:
-        del self._rows[uri]
-
-
 def _entries(views: Iterable[View]) -> list[_Entry]:
     entries = []
     for view in views:
@@ -373,20 +339,8 @@ def _upward(post: Post) -> list[str]:
     return list(dict.fromkeys((post.in_reply_to, post.conversation)))
 
 
-def _state(view: View) -> tuple[str, str]:
-    return text_of(view, "cid"), _counts(engagement_of(view))
-
-
-def _counts(engagement: Mapping[str, int]) -> str:
-    return " ".join(str(count) for count in engagement.values())
-
-
 def _digest(uri: str) -> str:
     return hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

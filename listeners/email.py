@@ -27,6 +27,7 @@ LARGEST = 1024 * 1024  # of one message; what lies behind is mostly attachments
 REMEMBERED = 500  # newest messages that are recognised after a renumbering
 ROOTS = 300  # recent answers whose thread is known, for programs that send no References
 MOST_REFERENCES = 20
+LONGEST_MAILBOX = 180
 
 log = structlog.get_logger()
 
@@ -143,12 +144,12 @@ class _Place:
 
     @classmethod
     def read(cls, cursor: Cursor | None, account: MailAccount, folder: MailFolder) -> _Place:
-        if not cursor:
-            namespace = f"{account.address}/{account.folder};{folder.validity}"
-            if len(namespace) > 200:  # the store's limit
-                digest = _digest(namespace)
-                namespace = f"{account.address[:150]}/{digest};{folder.validity}"
-            return cls(namespace, folder.validity)
+        mailbox = f"{account.address}/{account.folder}"
+        if len(mailbox) > LONGEST_MAILBOX:  # the store holds 200 characters
+            mailbox = f"{mailbox[: LONGEST_MAILBOX - 17]} {_digest(mailbox)}"
+        # Another mailbox's cursor says nothing: its numbers are others.
+        if not cursor or str(cursor["namespace"]).rpartition(";")[0] != mailbox:
+            return cls(f"{mailbox};{folder.validity}", folder.validity)
         place = cls(str(cursor["namespace"]), int(cursor["first_validity"]))
         place.validity, place.uid = int(cursor["validity"]), int(cursor["uid"])
         place.renumbered_to = int(cursor["renumbered_to"])

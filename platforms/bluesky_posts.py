@@ -126,6 +126,11 @@ def read_time(text: str) -> datetime | None:
         return None
 
 
+def iso_time(moment: datetime) -> str:
+    """A moment in the network's form."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def parts_of(holder: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
     """The objects in a list, skipping what is none."""
     found = holder.get(key)

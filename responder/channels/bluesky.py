@@ -7,13 +7,14 @@ from it and the text, so sending twice writes the same record once, and ``find``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 import regex
 from atproto_client.utils.facet_detection import detect_facets, detect_mentions
 
 from platforms.bluesky import BlueskyAccount, BlueskyClient
+from platforms.bluesky_posts import iso_time
 from platforms.errors import PlatformError, Rejected, read_fields
 from platforms.tid import make_tid, tid_time
 from responder.channels.base import OutgoingReply, ReplyError, ReplyRules, SentReply
@@ -111,7 +112,7 @@ class BlueskyChannel:
         record: dict[str, Any] = {
             "$type": POSTS,
             "text": reply.body,
-            "createdAt": _iso(created_at),
+            "createdAt": iso_time(created_at),
             "reply": {
                 "root": {"uri": root_uri, "cid": root_cid},
                 "parent": {"uri": uri, "cid": now_cid},
@@ -193,10 +194,6 @@ def _ref(reply: OutgoingReply, name: str) -> str:
             permanent=True,
         )
     return found
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _reply_error(error: PlatformError) -> ReplyError:

@@ -171,6 +171,7 @@ def test_the_first_search_goes_no_further_back_than_it_was_told(bluesky: FakeBlu
 
 def test_a_later_run_asks_for_one_page_only(bluesky: FakeBluesky) -> None:
     bluesky.page_size = 20
+    bluesky.now = START - timedelta(hours=6)
     for number in range(60):
         bluesky.now += timedelta(minutes=5)
         bluesky.say(f"number {number}")
@@ -249,7 +250,7 @@ def test_posts_are_watched_for_two_weeks(bluesky: FakeBluesky) -> None:
     posts, cursor = run(make(bluesky.url, SetClock(START + timedelta(days=15))), cursor)
     assert posts == []
     assert cursor is not None
-    assert cursor["watched"] == []
+    assert cursor["recent"] == []
 
 
 def test_a_session_is_shared_and_made_once(bluesky: FakeBluesky) -> None:
@@ -423,3 +424,23 @@ def test_a_complaint_about_settings_holds_no_secret() -> None:
             {"handle": "a.test"}, {"app_password": "", "token": "s3cret"}, SetClock(START)
         )
     assert "s3cret" not in str(caught.value)
+
+
+def test_another_account_starts_anew(bluesky: FakeBluesky) -> None:
+    uri = bluesky.say("hello")
+    _, cursor = run(make(bluesky.url))
+    assert cursor is not None
+    assert cursor["account"] == OWN
+    posts, _ = run(make(bluesky.url), {**cursor, "account": "did:plc:somebodyelse"})
+    assert [post.external_id for post in posts] == [uri]
+
+
+def test_an_entry_dated_ahead_does_not_hide_what_comes_later(bluesky: FakeBluesky) -> None:
+    bluesky.page_size = 20
+    ahead = bluesky.say("dated ahead", created_at="2031-01-01T00:00:00Z")
+    bluesky.records[ahead]["indexed"] = "2031-01-01T00:00:00Z"
+    _, cursor = run(make(bluesky.url))
+    bluesky.now = START + timedelta(minutes=1)
+    later = {bluesky.say(f"number {number}") for number in range(70)}
+    posts, _ = run(make(bluesky.url), cursor)
+    assert {post.external_id for post in posts} == later

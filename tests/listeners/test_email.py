@@ -264,6 +264,29 @@ def test_in_the_store_a_thread_stays_one_through_our_answer_and_a_renumbering(
     assert threads[4] != threads[0]
 
 
+def test_another_folder_starts_anew_under_its_own_name(imap: FakeImap) -> None:
+    imap.put(mail())
+    _, cursor = run(make(imap.port))
+    imap.folder = "Kunden"
+    posts, _ = run(make(imap.port, folder="Kunden"), cursor)
+    assert [post.namespace for post in posts] == [f"{USER}/Kunden;1700000000"]
+
+
+def test_a_long_folder_name_still_fits_the_store(imap: FakeImap) -> None:
+    names = ["x" * 99 + end for end in "ab"]
+    spaces = set()
+    for name in names:
+        imap.folder = name
+        imap.put(mail())
+        address = "y" * 150 + "@acme.test"
+        listener = make(imap.port, folder=name, address=address, username=USER)
+        posts, cursor = run(listener)
+        spaces.add(posts[0].namespace)
+        assert run(listener, cursor)[0] == []
+    assert len(spaces) == 2
+    assert all(len(space) <= 200 for space in spaces)
+
+
 def test_a_process_that_dies_while_reading_a_renumbered_folder_doubles_nothing(
     imap: FakeImap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
