@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.models import Rollup
@@ -142,7 +142,8 @@ def series(session: Session, asked: TrendFilter, edges: Sequence[datetime]) -> l
 def _hour(session: Session) -> ColumnElement[object]:
     if session.get_bind().dialect.name == "sqlite":
         return func.substr(Rollup.bucket, 1, 13)
-    return func.date_trunc("hour", Rollup.bucket, "UTC")
+    # Written out, since PostgreSQL takes two parameters for two different expressions.
+    return func.date_trunc(literal_column("'hour'"), Rollup.bucket, literal_column("'UTC'"))
 
 
 def _aware(moment: object) -> datetime:
