@@ -29,6 +29,13 @@ from typing import Any
 from tests.postgres import free_port
 from tests.servers.certificates import write_certificates
 from tests.servers.errors import ServersMissing
+from tests.servers.mail_config import (
+    DOVECOT_23,
+    DOVECOT_24,
+    DOVECOT_COMMON,
+    POSTFIX_MAIN,
+    POSTFIX_MASTER,
+)
 
 PASSWORD = "correct horse"  # every mailbox's
 
@@ -173,10 +180,10 @@ def _dovecot(program: str, server: MailServer, user: str, auth_port: int) -> Ite
     old = tuple(int(part) for part in version.split()[0].split(".")[:2]) < (2, 4)
     group = _group(user)
     config = folder / "dovecot.conf"
-    common = _DOVECOT_COMMON.format(
+    common = DOVECOT_COMMON.format(
         run=run, folder=folder, user=user, group=group, server=server, auth_port=auth_port
     )
-    special = (_DOVECOT_23 if old else _DOVECOT_24).format(folder=folder)
+    special = (DOVECOT_23 if old else DOVECOT_24).format(folder=folder)
     heading = "" if old else "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
     config.write_text(heading + common + special)
     prefix: list[str] = []
@@ -202,81 +209,6 @@ def _group(user: str) -> str:
     return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
 
 
-_DOVECOT_COMMON = """\
-base_dir = {run}
-state_dir = {run}
-protocols = imap lmtp
-listen = 127.0.0.1
-log_path = {folder}/dovecot.log
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = 1
-first_valid_gid = 1
-auth_mechanisms = plain login
-auth_failure_delay = 0
-ssl = yes
-service anvil {{
-  chroot =
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service stats {{
-  chroot =
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    port = {server.imap_port}
-  }}
-  inet_listener imaps {{
-    port = {server.imaps_port}
-    ssl = yes
-  }}
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    port = {server.lmtp_port}
-  }}
-}}
-service auth {{
-  inet_listener auth {{
-    port = {auth_port}
-  }}
-}}
-"""
-
-_DOVECOT_23 = """\
-disable_plaintext_auth = no
-ssl_cert = <{folder}/server.crt
-ssl_key = <{folder}/server.key
-mail_location = maildir:{folder}/mail/%u/Maildir
-passdb {{
-  driver = passwd-file
-  args = username_format=%u {folder}/users/%u
-}}
-userdb {{
-  driver = static
-  args = home={folder}/mail/%u
-}}
-"""
-
-_DOVECOT_24 = """\
-auth_allow_cleartext = yes
-ssl_server_cert_file = {folder}/server.crt
-ssl_server_key_file = {folder}/server.key
-mail_driver = maildir
-mail_home = {folder}/mail/%{{user}}
-mail_path = {folder}/mail/%{{user}}/Maildir
-passdb passwd-file {{
-  passwd_file_path = {folder}/users/%{{user}}
-}}
-userdb static {{
-}}
-"""
-
-
 @contextmanager
 def _postfix(server: MailServer, auth_port: int) -> Iterator[None]:
     postfix = _program("postfix", "postfix postfix-lmdb")
@@ -287,12 +219,12 @@ def _postfix(server: MailServer, auth_port: int) -> Iterator[None]:
     data.mkdir()
     shutil.chown(data, "postfix")
     (config / "main.cf").write_text(
-        _POSTFIX_MAIN.format(
+        POSTFIX_MAIN.format(
             config=config, queue=queue, data=data, folder=folder, server=server,
             auth_port=auth_port,
         )
     )  # fmt: skip
-    (config / "master.cf").write_text(_POSTFIX_MASTER.format(port=server.smtp_port))
+    (config / "master.cf").write_text(POSTFIX_MASTER.format(port=server.smtp_port))
     process = subprocess.Popen(
         [postfix, "-c", str(config), "start-fg"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -303,66 +235,6 @@ def _postfix(server: MailServer, auth_port: int) -> Iterator[None]:
     finally:
         subprocess.run([postfix, "-c", str(config), "stop"], capture_output=True)
         _stop(process)
-
-
-_POSTFIX_MAIN = """\
-compatibility_level = 3.6
-queue_directory = {queue}
-data_directory = {data}
-maillog_file = {folder}/postfix.log
-maillog_file_prefixes = {folder}
-myhostname = mail.relay.test
-mydestination =
-inet_interfaces = loopback-only
-inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
-default_database_type = lmdb
-alias_maps =
-alias_database =
-local_recipient_maps =
-default_transport = lmtp:inet:127.0.0.1:{server.lmtp_port}
-relayhost =
-lmtp_host_lookup = native
-smtpd_relay_restrictions = permit_mynetworks, reject
-smtpd_recipient_restrictions =
-smtpd_client_restrictions =
-smtpd_helo_restrictions =
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = inet:127.0.0.1:{auth_port}
-smtpd_sasl_security_options = noanonymous
-smtpd_tls_security_level = may
-smtpd_tls_cert_file = {folder}/server.crt
-smtpd_tls_key_file = {folder}/server.key
-smtputf8_enable = yes
-message_size_limit = 2000000
-minimal_backoff_time = 2s
-queue_run_delay = 2s
-"""
-
-_POSTFIX_MASTER = """\
-127.0.0.1:{port} inet n - n - - smtpd
-postlog   unix-dgram n - n - 1 postlogd
-pickup    unix n - n 60 1 pickup
-cleanup   unix n - n - 0 cleanup
-qmgr      unix n - n 300 1 qmgr
-tlsmgr    unix - - n 1000? 1 tlsmgr
-rewrite   unix - - n - - trivial-rewrite
-bounce    unix - - n - 0 bounce
-defer     unix - - n - 0 bounce
-trace     unix - - n - 0 bounce
-verify    unix - - n - 1 verify
-proxymap  unix - - n - - proxymap
-proxywrite unix - - n - 1 proxymap
-lmtp      unix - - n - - lmtp
-smtp      unix - - n - - smtp
-error     unix - - n - - error
-retry     unix - - n - - error
-discard   unix - - n - - discard
-anvil     unix - - n - 1 anvil
-scache    unix - - n - 1 scache
-flush     unix n - n 1000? 0 flush
-"""
 
 
 @contextmanager
