@@ -99,7 +99,7 @@ def claim_outgoing(
         must_look = reply.status == "sending"
         reply.status = "sending"
         reply.attempts += 1
-        reply.claimed_by = claim = f"{worker[:60]}:{secrets.token_hex(8)}"
+        reply.claimed_by = claim = f"{worker[:70]}:{secrets.token_hex(4)}"
         reply.claim_expires_at = now + CLAIM_FOR
         claimed.append(
             ClaimedReply(

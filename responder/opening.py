@@ -18,6 +18,8 @@ from store.models import Assessment, Author, Brand, Customer, Mention, MentionBr
 from store.numbers import next_number
 from store.ticket_events import add_action, add_event
 
+BY_PERSON = "person"
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -77,10 +79,8 @@ def open_ticket(
         "posted_at": case.posted_at.isoformat(),
         "follows": follows.number if follows else None,
     }
-    if user_id is None:
-        add_event(session, ticket.id, now, "opened", None, **detail)
-    else:
-        add_action(session, ticket.id, now, "opened", user_id, **detail)
+    write = add_action if case.reason == BY_PERSON else add_event
+    write(session, ticket.id, now, "opened", user_id, **detail)
     if follows is not None:
         add_event(session, follows.id, now, "followed_by", None, number=ticket.number)
     sla.start_clocks(session, ticket, case.received_at)
@@ -128,7 +128,7 @@ def open_for(
         brand_id=brand_id,
         realm=brand.realm,
         category=chosen,
-        reason="person",
+        reason=BY_PERSON,
     )
     ticket = open_ticket(session, case, now, user_id=user_id)
     if ticket is None:

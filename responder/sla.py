@@ -102,27 +102,18 @@ def start_clocks(session: Session, ticket: Ticket, received_at: datetime) -> int
     policies use the working week of the brand's time zone until someone gives them another
     calendar.
     """
-    policy = rows.policy_of(session, ticket.brand_id, ticket.category)
-    if policy is None:
-        ensure_defaults(session)
-        policy = rows.policy_of(session, ticket.brand_id, ticket.category)
-    assert policy is not None
-    stored = _calendar_for(session, policy, ticket.brand_id)
-    calendar = usable(stored)
-    minutes = {
-        FIRST_RESPONSE: policy.first_response_minutes,
-        RESOLUTION: policy.resolution_minutes,
-    }
+    plan = _plan_for(session, ticket.brand_id, ticket.category)
+    minutes = {FIRST_RESPONSE: plan.first_response_minutes, RESOLUTION: plan.resolution_minutes}
     return rows.add_clocks(
         session,
         [
             {
                 "ticket_id": ticket.id,
                 "kind": kind,
-                "calendar_id": stored.id,
+                "calendar_id": plan.calendar_id,
                 "limit_minutes": limit,
                 "started_at": received_at,
-                "due_at": calendar.add_minutes(received_at, limit),
+                "due_at": plan.calendar.add_minutes(received_at, limit),
             }
             for kind, limit in minutes.items()
         ],
@@ -284,6 +275,31 @@ def _left(calendar: Calendar, due_at: datetime, at: datetime) -> float:
 
 def _calendar_of(session: Session, clock: SlaClock) -> Calendar:
     return usable(session.get_one(BusinessCalendar, clock.calendar_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    first_response_minutes: int
+    resolution_minutes: int
+    calendar_id: int
+    calendar: Calendar
+
+
+def _plan_for(session: Session, brand_id: int, category: str) -> _Plan:
+    """A class's limits and calendar; looked up once in a transaction, which may open many."""
+    known: dict[tuple[int, str], _Plan] = session.info.setdefault("sla-plans", {})
+    plan = known.get((brand_id, category))
+    if plan is None:
+        policy = rows.policy_of(session, brand_id, category)
+        if policy is None:
+            ensure_defaults(session)
+            policy = rows.policy_of(session, brand_id, category)
+        assert policy is not None
+        stored = _calendar_for(session, policy, brand_id)
+        plan = known[brand_id, category] = _Plan(
+            policy.first_response_minutes, policy.resolution_minutes, stored.id, usable(stored)
+        )
+    return plan
 
 
 def _calendar_for(session: Session, policy: SlaPolicy, brand_id: int) -> BusinessCalendar:

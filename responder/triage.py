@@ -127,7 +127,7 @@ class _Conversation:
             assert winner is not None
             self._attach(mention, winner, verdict)
             return
-        self._prioritise(mention, ticket, verdict.category)
+        self._prioritise(mention, ticket, verdict.category, new=True)
         self.result.opened.append(ticket.id)
         self._answered_already(mention, ticket)
 
@@ -170,7 +170,9 @@ class _Conversation:
         self.result.attached += 1
         return kind == "mention"
 
-    def _prioritise(self, mention: PendingMention, ticket: Ticket, category: str) -> None:
+    def _prioritise(
+        self, mention: PendingMention, ticket: Ticket, category: str, *, new: bool = False
+    ) -> None:
         said = mention.understanding
         earlier, vip = 0, False
         if ticket.customer_id is not None:
@@ -187,7 +189,7 @@ class _Conversation:
                 followers=mention.followers,
                 vip=vip,
                 earlier_tickets=earlier,
-                repeated_messages=unanswered_messages(self.session, ticket.id),
+                repeated_messages=0 if new else unanswered_messages(self.session, ticket.id),
                 waited=waited,
             )
         )

@@ -31,7 +31,6 @@ def customer_of_author(session: Session, author_id: int, now: datetime) -> Custo
     session.add(customer)
     session.flush()
     author.customer_id = customer.id
-    session.flush()
     return customer
 
 

@@ -85,16 +85,13 @@ def clocks_of(session: Session, ticket_id: int, *, lock: bool = False) -> dict[s
 
 def add_clocks(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
     """Add clocks that a ticket does not have yet; returns how many were added."""
-    added = 0
-    for row in rows:
-        statement = (
-            upsert(session, SlaClock)
-            .values(**row)
-            .on_conflict_do_nothing(index_elements=["ticket_id", "kind"])
-            .returning(SlaClock.id)
-        )
-        added += session.execute(statement).first() is not None
-    return added
+    statement = (
+        upsert(session, SlaClock)
+        .values([dict(row) for row in rows])
+        .on_conflict_do_nothing(index_elements=["ticket_id", "kind"])
+        .returning(SlaClock.id)
+    )
+    return len(session.execute(statement).all())
 
 
 def overdue_clocks(session: Session, now: datetime, limit: int) -> Sequence[SlaClock]:
