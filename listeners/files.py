@@ -123,14 +123,19 @@ def _page(
     chunk: list[Row], reader: _PostReader, rejects: _Rejects, table: TableReader
 ) -> ImportBatch:
     posts: list[tuple[Post, str]] = []
+    rejected = 0
     for row in chunk:
+        # Spreadsheets leave rows of nothing but delimiters at the end.
+        if not row.problem and not any(cell not in ("", None) for cell in row.cells.values()):
+            continue
         try:
             posts.append(reader.read(row))
         except BadCell as error:
             rejects.add(row, str(error))
+            rejected += 1
     return ImportBatch(
         posts,
-        len(chunk) - len(posts),
+        rejected,
         int(table.progress * table.size),
         table.size,
         table.damaged_lines,

@@ -7,23 +7,33 @@ what came before it: the same scenario, seed, start and run always give the same
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from math import floor
 from random import Random
-from typing import Literal
 
+from listeners.scenarios.drafts import (
+    FOLLOWERS,
+    HOUR,
+    Draft,
+    account,
+    engagement,
+    pull,
+    steady_times,
+    times_within,
+    title,
+    weighted,
+)
 from listeners.scenarios.people import People, Person
 from listeners.scenarios.plan import Anchor, Episode, Plan, ScenarioBrand, load_plan, names
 from listeners.scenarios.voices import Line, Voice
-from store.posts import Post, PostAuthor
+from store.posts import Post
 
 PLATFORM = "demo"
 DEFAULT_SEED = 7
 
-_HOUR = 60.0
 _SPILL = 4  # hours after its own in which a post is answered
 _CLOCKS = {"en": 0, "zh": 8, "de": 1, "es": 1, "fr": 1, "ja": 9}  # hours from UTC
 _HOURS = [
@@ -31,26 +41,6 @@ _HOURS = [
     1.5, 1.5, 1.2, 1.1, 1.1, 1.2, 1.4, 1.5, 1.5, 1.3, 0.95, 0.55,
 ]  # fmt: skip
 _WEEKDAYS = [1.0, 1.0, 1.05, 1.05, 1.15, 0.95, 0.8]
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A post before it has a run: minutes from the scenario's start, and how it was made."""
-
-    minute: float
-    key: str
-    style: str
-    person: Person
-    line: Line
-    pool: str
-    language: str
-    brands: tuple[str, ...]
-    kind: Literal["post", "reply", "repost", "article"] = "post"
-    title: str = ""
-    root: str = ""
-    parent: str = ""
-    outbound: bool = False
-    engagement: Mapping[str, int] = field(default_factory=dict)
 
 
 class Scenario:
@@ -108,12 +98,12 @@ class Scenario:
     def drafts(self, since: float, until: float) -> Iterator[Draft]:
         """Yield drafts by minutes from the start: ``since <= minute < until``, in order."""
         waiting: list[tuple[float, str, Draft]] = []
-        first = max(floor(since / _HOUR) - _SPILL, -24 * self.plan.days)
-        for hour in range(first, floor(until / _HOUR) + 1):
+        first = max(floor(since / HOUR) - _SPILL, -24 * self.plan.days)
+        for hour in range(first, floor(until / HOUR) + 1):
             for draft in self._hour(hour):
                 if since <= draft.minute < until:
                     heapq.heappush(waiting, (draft.minute, draft.key, draft))
-            while waiting and waiting[0][0] < (hour + 1) * _HOUR:
+            while waiting and waiting[0][0] < (hour + 1) * HOUR:
                 yield heapq.heappop(waiting)[2]
         while waiting:
             yield heapq.heappop(waiting)[2]
@@ -128,13 +118,15 @@ class Scenario:
         numbers = count()
         for minute, language in self._everyday_times(hour, rng):
             brand = rng.choices(self.plan.brands, [b.share for b in self.plan.brands])[0]
-            pool = _weighted(self.plan.mix, rng)
+            pool = weighted(self.plan.mix, rng)
             yield from self._thread(hour, numbers, minute, language, brand.key, pool, rng)
         for episode in self.plan.episodes:
             for anchor in self._anchors[episode.key]:
-                if hour * _HOUR <= anchor.minute < (hour + 1) * _HOUR:
+                if hour * HOUR <= anchor.minute < (hour + 1) * HOUR:
                     yield anchor
-            for minute in _times(hour, max(rate for _, rate in episode.curve), episode.rate, rng):
+            for minute in times_within(
+                hour, max(rate for _, rate in episode.curve), episode.rate, rng
+            ):
                 yield from self._of_episode(hour, numbers, minute, episode, rng)
 
     def _everyday_times(self, hour: int, rng: Random) -> Iterator[tuple[float, str]]:
@@ -143,7 +135,7 @@ class Scenario:
             local = begin + timedelta(hours=_CLOCKS[language])
             rhythm = _HOURS[local.hour] * _WEEKDAYS[local.weekday()]
             rate = self.plan.per_day / 1440 * share * rhythm
-            for minute in _times(hour, rate, lambda _, rate=rate: rate, rng):
+            for minute in steady_times(hour, rate, rng):
                 yield minute, language
 
     # A post and what follows it
@@ -163,7 +155,7 @@ class Scenario:
         root = self._draft(hour, numbers, minute, language, brand, pool, person, rng)
         yield root
         yield from self._answers(hour, numbers, root, brand, rng)
-        for follower in _FOLLOWERS.get(pool, ()):
+        for follower in FOLLOWERS.get(pool, ()):
             if rng.random() < follower.share:
                 yield self._follower(hour, numbers, root, brand, follower.pool, language, rng)
 
@@ -182,7 +174,7 @@ class Scenario:
         language = self._speaking(pool, language, rng)
         person = person or self._people.at(language, root.style, rng)
         parent = parent or root
-        minute = parent.minute + min(rng.lognormvariate(3.0, 0.9), _HOUR * (_SPILL - 2))
+        minute = parent.minute + min(rng.lognormvariate(3.0, 0.9), HOUR * (_SPILL - 2))
         return self._draft(
             hour, numbers, minute, language, brand, pool, person, rng, root=root, parent=parent
         )
@@ -212,12 +204,12 @@ class Scenario:
     def _of_episode(
         self, hour: int, numbers: Iterator[int], minute: float, episode: Episode, rng: Random
     ) -> Iterator[Draft]:
-        pool = _weighted(episode.mix_at(minute), rng)
-        language = _weighted(self.plan.languages, rng)
+        pool = weighted(episode.mix_at(minute), rng)
+        language = weighted(self.plan.languages, rng)
         if pool in {"echo", "repost"}:
             known = [anchor for anchor in self._anchors[episode.key] if anchor.minute < minute]
             if known:
-                anchor = rng.choices(known, [_pull(anchor, minute) for anchor in known])[0]
+                anchor = rng.choices(known, [pull(anchor, minute) for anchor in known])[0]
                 repeat = self._repost if pool == "repost" else self._echo
                 yield repeat(hour, numbers, minute, anchor, episode.brand, rng)
                 return
@@ -229,7 +221,7 @@ class Scenario:
             writers = [media for media in self.plan.media if media.language in {"en", "zh"}]
             media = rng.choice(writers)
             language = media.language
-            person = _account(media.handle, media.name, media.followers, "news")
+            person = account(media.handle, media.name, media.followers, "news")
         else:
             person = self._people.anyone(language, rng)
         post = self._draft(hour, numbers, minute, language, episode.brand, pool, person, rng)
@@ -285,7 +277,7 @@ class Scenario:
             kind="repost",
             root=anchor.key,
             parent=anchor.key,
-            engagement=_engagement(person, rng),
+            engagement=engagement(person, rng),
         )
 
     def _draft(
@@ -318,23 +310,23 @@ class Scenario:
             language=language,
             brands=(brand, other) if line.names_other else (brand,),
             kind="article" if pool == "media" else ("reply" if root else "post"),
-            title=_title(style, pool, language, rng) if root is None else "",
+            title=title(style, pool, language, rng) if root is None else "",
             root=root.root or root.key if root else "",
             parent=parent.key if parent else "",
             outbound=outbound,
-            engagement=_engagement(person, rng),
+            engagement=engagement(person, rng),
         )
 
     def _anchor(self, episode: Episode, number: int, anchor: Anchor) -> Draft:
         rng = Random(f"{self.seed}:{episode.key}:{number}")
         if anchor.media:
             media = next(one for one in self.plan.media if one.handle == anchor.media)
-            person = _account(media.handle, media.name, media.followers, "news")
+            person = account(media.handle, media.name, media.followers, "news")
         elif anchor.outbound:
             person = self._official(episode.brand, anchor.language, "microblog")
         else:
             known = self._people.at(anchor.language, "microblog", rng).author
-            person = _account(known.handle, known.name, anchor.followers, "microblog", "witness-")
+            person = account(known.handle, known.name, anchor.followers, "microblog", "witness-")
         other = next((key for key in self._brands if key != episode.brand), episode.brand)
         line = self._voices[anchor.language].line(
             anchor.pool, episode.brand, other, rng, None if anchor.place is None else anchor.place
@@ -363,7 +355,7 @@ class Scenario:
     def _official(self, brand: str, language: str, style: str) -> Person:
         handles = self._brands[brand].handles
         handle = (handles[-1] if language == "zh" else handles[0]).removeprefix("@")
-        return _account(handle, handle, 84_000, style, "own-")
+        return account(handle, handle, 84_000, style, "own-")
 
     def _post(self, draft: Draft) -> Post:
         author = draft.person.author
@@ -391,21 +383,6 @@ class Scenario:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Follower:
-    pool: str
-    share: float
-
-
-_FOLLOWERS = {
-    "praise": (_Follower("agree", 0.14),),
-    "launch": (_Follower("agree", 0.25),),
-    "complaint": (_Follower("me_too", 0.2), _Follower("me_too", 0.06)),
-    "enquiry": (_Follower("friend_answer", 0.16),),
-    "compare": (_Follower("agree", 0.15),),
-}
-
-
 def scenario(
     name: str, started_at: datetime, *, seed: int = DEFAULT_SEED, run: str = ""
 ) -> Scenario:
@@ -413,67 +390,9 @@ def scenario(
     return Scenario(name, started_at, seed=seed, run=run)
 
 
-def _times(hour: int, highest: float, rate: object, rng: Random) -> Iterator[float]:
-    """Moments of a Poisson process within an hour (thinning)."""
-    assert callable(rate)
-    minute = hour * _HOUR
-    if highest <= 0:
-        return
-    while True:
-        minute += rng.expovariate(highest)
-        if minute >= (hour + 1) * _HOUR:
-            return
-        if rng.random() * highest < rate(minute):
-            yield minute
-
-
-def _weighted(weights: Mapping[str, float], rng: Random) -> str:
-    return rng.choices(list(weights), list(weights.values()))[0]
-
-
 def _key(hour: int, numbers: Iterator[int]) -> str:
     # Hours of the history are negative; a fixed shift keeps keys in the order of time.
     return f"{hour + 100_000:06d}-{next(numbers):03d}"
-
-
-def _account(handle: str, name: str, followers: int, style: str, prefix: str = "media-") -> Person:
-    return Person(
-        PostAuthor(f"{prefix}{handle}", handle=handle, name=name, followers=followers), style
-    )
-
-
-def _pull(anchor: Draft, minute: float) -> float:
-    """How much an older post still draws: by reach, fading with a half-life of 40 minutes."""
-    reach = 1 + (anchor.person.author.followers or 0) ** 0.35
-    return float(reach * 0.5 ** ((minute - anchor.minute) / 40))
-
-
-def _engagement(person: Person, rng: Random) -> dict[str, int]:
-    reach = person.author.followers or 0
-    likes = int(rng.lognormvariate(0.4, 1.1) * (1 + reach / 2_000))
-    return {"likes": likes, "reposts": int(likes * rng.random() * 0.3)}
-
-
-_TITLES = {
-    "en": {
-        "praise": ["Lovely", "Great place", "Five stars", "So good", "Recommended"],
-        "complaint": ["Disappointed", "Not again", "One star", "Avoid", "Never again"],
-        "enquiry": ["Question", "Need help", "Does anyone know?"],
-        "suggestion": ["An idea", "Suggestion"],
-    },
-    "zh": {
-        "praise": ["好评", "推荐", "五星", "惊喜"],
-        "complaint": ["失望", "一星", "避雷", "差评"],
-        "enquiry": ["求助", "请教"],
-        "suggestion": ["建议", "小建议"],
-    },
-}
-
-
-def _title(style: str, pool: str, language: str, rng: Random) -> str:
-    if style == "microblog":
-        return ""
-    return rng.choice(_TITLES.get(language, {}).get(pool, [""]))
 
 
 __all__ = ["DEFAULT_SEED", "PLATFORM", "Draft", "Scenario", "names", "scenario"]

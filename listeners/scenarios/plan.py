@@ -75,6 +75,11 @@ class Episode(_Strict):
         """Minutes; of its first post at the earliest."""
         return min([self.curve[0][0], *(anchor.at for anchor in self.anchors)])
 
+    @property
+    def highest(self) -> float:
+        """Posts a minute at its peak."""
+        return max(rate for _, rate in self.curve)
+
     def rate(self, minute: float) -> float:
         """Posts a minute at a moment."""
         place = bisect_right([at for at, _ in self.curve], minute)

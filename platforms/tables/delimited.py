@@ -128,7 +128,7 @@ class DelimitedReader:
             if cells and (not self._width or len(cells) == self._width or len(taken) == 1):
                 self._width = self._width or len(cells)
                 yield cells, ""
-            elif taken and not taken[0].strip("\r\n"):
+            elif taken and not taken[0].strip():
                 yield [], ""
             else:
                 first, alone = taken[0], len(taken) == 1
@@ -157,7 +157,7 @@ class DelimitedReader:
             self._number += 1
             if problem:
                 yield Row(self._number, {self.columns[0]: "".join(cells).rstrip()}, problem)
-            elif not any(cells):
+            elif not cells:
                 continue
             elif any(cells[width:]):
                 yield Row(

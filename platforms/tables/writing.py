@@ -163,13 +163,28 @@ def _as_text(value: Any) -> Any:
     return str(value)
 
 
+class _PlainEnds:
+    """Takes lines that end in CR LF and writes them with LF.
+
+    csv.writer only quotes a cell with a CR in it when lines are to end in one.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+
+    def write(self, line: str) -> int:
+        return self._text.write(line.removesuffix("\r\n") + "\n")
+
+
 class _Delimited:
     def __init__(self, text: TextIO, columns: list[str], delimiter: str, safe: bool) -> None:
         self._text = text
         self._safe = safe
         # Everything quoted: a spreadsheet set to another delimiter must not cut a cell in two.
         quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if safe else csv.QUOTE_MINIMAL
-        self._writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator="\n")
+        self._writer = csv.writer(
+            _PlainEnds(text), delimiter=delimiter, quoting=quoting, lineterminator="\r\n"
+        )
         self.write(columns)
 
     def write(self, row: Sequence[Any]) -> None:

@@ -228,6 +228,13 @@ def test_rows_with_a_reason_each_go_to_the_rejects_and_the_rest_is_imported(
     assert rejected(path)[4]["text"] == "'=HYPERLINK(1)"
 
 
+def test_rows_of_nothing_but_delimiters_are_neither_posts_nor_rejects(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", "id,text,time\n1,a,2026-02-01\n,,\n,,\n")
+    [batch] = batches(path)
+    assert (len(batch.rows), batch.rejected) == (1, 0)
+    assert not rejects_path(path).exists()
+
+
 def test_corrected_rejects_can_be_imported_and_get_their_own_text_back(tmp_path: Path) -> None:
     path = put(tmp_path / "a.csv", "id,text,time\n6,=SUM(1) sent me here,soon\n")
     batches(path)

@@ -3,76 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
 
 from listeners.base import Listener, ListenerError
 from listeners.rss import RssListener, namespace_of
-from platforms.errors import Rejected, Unreachable
-from platforms.html_text import html_to_text
-from platforms.public_web import PublicWeb, is_public
 from store.clock import SetClock
 from store.posts import Batch, Cursor, Post
 from tests.conftest import START
 from tests.listeners.contract import ListenerContract, run, stored_cursor
+from tests.platforms.web_site import Site
 from tests.postgres import free_port
-
-
-class Site:
-    """A web server with files that tests change; it answers conditional requests."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.kinds: dict[str, str] = {}
-        self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
-        self.requests: list[tuple[str, dict[str, str]]] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.requests.append((self.path, dict(self.headers)))
-                status, headers, body = site.answer(self.path, dict(self.headers))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
-
-    def answer(self, path: str, asked: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        if path in self.answers:
-            return self.answers[path]
-        if path not in self.files:
-            return 404, {}, b""
-        body = self.files[path]
-        etag = f'"{hashlib.sha256(body).hexdigest()[:8]}"'
-        if asked.get("If-None-Match") == etag:
-            return 304, {"ETag": etag}, b""
-        kind = self.kinds.get(path, "application/xml; charset=utf-8")
-        return 200, {"ETag": etag, "Content-Type": kind}, body
-
-    def url(self, path: str = "/feed.xml") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture
@@ -328,11 +272,6 @@ def test_hostile_items_become_plain_text_and_no_link(site: Site) -> None:
     assert post.url is None
 
 
-def test_html_becomes_the_text_a_reader_sees() -> None:
-    markup = "<h1>Title</h1><p>One<br>two &lt;3</p><ul><li>a</li><li>b</li></ul><script>no</script>"
-    assert html_to_text(markup) == "Title\nOne\ntwo <3\na\nb"
-
-
 @pytest.mark.parametrize(
     ("status", "permanent", "limited", "words"),
     [
@@ -427,68 +366,6 @@ def test_no_way_to_write_our_own_address_gets_through(site: Site, name: str) -> 
     with pytest.raises(ListenerError):
         fetch(listener)
     assert site.requests == []
-
-
-def test_a_redirect_from_a_public_place_to_a_private_one_is_refused(site: Site) -> None:
-    site.answers["/feed.xml"] = (302, {"Location": f"http://inside.test:{site.port}/"}, b"")
-    # The first hop is let through by calling loopback public; the second resolves as it is.
-    asked: list[str] = []
-
-    def resolver(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return ["10.0.0.7"] if host == "inside.test" else ["127.0.0.1"]
-
-    web = PublicWeb(resolver=resolver)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("platforms.public_web.is_public", lambda address: address == "127.0.0.1")
-        with pytest.raises(Rejected, match=r"inside\.test is not on the public network"):
-            web.get(f"http://feeds.test:{site.port}/feed.xml", START)
-    web.close()
-    assert asked == ["feeds.test", "inside.test"]
-    assert [path for path, _ in site.requests] == ["/feed.xml"]
-    assert site.requests[0][1]["Host"] == f"feeds.test:{site.port}"
-
-
-def test_a_name_with_one_private_address_among_public_ones_is_refused() -> None:
-    web = PublicWeb(resolver=lambda host, port: ["93.184.216.34", "192.168.1.1"])
-    with pytest.raises(Rejected, match="not on the public network"):
-        web.get("http://mixed.test/", START)
-    web.close()
-
-
-def test_an_unknown_name_is_tried_again() -> None:
-    def resolver(host: str, port: int) -> list[str]:
-        raise OSError
-
-    web = PublicWeb(resolver=resolver)
-    with pytest.raises(Unreachable, match=r"The name no\.test is not known"):
-        web.get("http://no.test/", START)
-    web.close()
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.216.34", True),
-        ("2606:2800:220:1::1", True),
-        ("127.0.0.1", False),
-        ("10.1.2.3", False),
-        ("172.16.0.1", False),
-        ("192.168.0.1", False),
-        ("169.254.169.254", False),
-        ("100.64.0.1", False),
-        ("0.0.0.0", False),
-        ("224.0.0.1", False),
-        ("::1", False),
-        ("fe80::1%eth0", False),
-        ("fd00::1", False),
-        ("::ffff:10.0.0.1", False),
-        ("64:ff9b::7f00:1", False),
-        ("2002:7f00:1::", False),
-    ],
-)
-def test_public_addresses_are_told_from_private_ones(address: str, public: bool) -> None:
-    assert is_public(address) is public
 
 
 def test_a_password_is_sent_to_the_feed_and_to_no_other_host(site: Site) -> None:

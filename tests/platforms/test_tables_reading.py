@@ -148,6 +148,13 @@ def test_a_row_with_too_many_cells_says_so_and_one_with_too_few_is_filled(tmp_pa
     assert rows[2].problem == ""
 
 
+def test_rows_of_empty_cells_are_rows_and_blank_lines_are_none(tmp_path: Path) -> None:
+    rows = read(put(tmp_path / "a.csv", "id,text\n1,a\n,\n\n2,b\n"))
+    assert [(row.number, row.cells["id"]) for row in rows] == [(2, "1"), (3, ""), (5, "2")]
+    one = read(put(tmp_path / "one.csv", 'text\na\n""\nb\n'))
+    assert [row.cells["text"] for row in one] == ["a", "", "b"]
+
+
 def test_a_cell_of_three_megabytes_is_read_and_nul_bytes_go(tmp_path: Path) -> None:
     path = put(tmp_path / "a.csv", f"id,text\n1,{'x' * 3_000_000}\n2,a\0b\n")
     rows = read(path)

@@ -5,11 +5,14 @@ import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import openpyxl
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from platforms.tables import TableError, TableWriter, neutralise, open_table, restore
 
@@ -170,3 +173,26 @@ def test_the_same_rows_give_the_same_packed_bytes(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"cannot be written: No such file or directory"):
         TableWriter(tmp_path / "no" / "a.csv", ["n"])
+
+
+_cells = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20
+) | st.sampled_from(['"', '""', "a\r\nb", "\r", "\n", "\t", ",", ";", "'", "=1", "\ufeff", " "])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(_cells, _cells, _cells), max_size=6),
+    st.sampled_from(["csv", "tsv", "jsonl", "csv.gz", "parquet"]),
+)
+def test_any_text_comes_back_as_it_was(rows: list[tuple[str, str, str]], ending: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"a.{ending}"
+        names = ["first", "second", "third"]
+        write(path, [dict(zip(names, row, strict=True)) for row in rows], names)
+        if ending == "jsonl" and not rows:
+            return
+        with open_table(path, encoding=None if ending == "parquet" else "utf-8") as table:
+            found = [row for chunk in table.chunks() for row in chunk]
+        assert [row.problem for row in found] == [""] * len(rows)
+        assert [tuple(row.cells[name] for name in names) for row in found] == rows
