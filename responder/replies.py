@@ -45,14 +45,18 @@ def compose(
     channel cannot reply, the reply is to be given by hand (status ``by_hand``, ``url`` opens the
     post). ``rules`` are the channel's. ``key`` makes a repeated call give the same reply; so does
     the same click within a minute. ``seen_at``: when the writer last saw the thread; what a
-    colleague answered since is a Collision. ``reopen`` answers a resolved ticket and opens it.
+    colleague answered or resolved since is a Collision. ``reopen`` answers a ticket that was
+    resolved before and opens it.
 
     An unassigned ticket becomes the writer's. Raises TicketError, Collision, ReplyRefused.
     """
     words = body.strip()
     ticket = tickets.current(session, ticket_id)
     if key is not None and (known := rows.by_key(session, key)) is not None:
-        return known
+        mine = (known.ticket_id, known.user_id) == (ticket.id, user_id)
+        if mine and known.status not in ("draft", "in_review"):
+            return known
+        key = None  # taken back since, or not this writer's: a reply of its own
     since = now - _SAME_CLICK
     again = rows.same_words(session, ticket.id, mention_id, user_id, words, since)
     if again is not None:
@@ -194,7 +198,8 @@ def _check_nobody_was_quicker(
                 user_id=other.user_id,
                 when=other.created_at,
             )
-    if ticket.status == "resolved" and not reopen:
+    unseen = seen_at is not None and ticket.resolved_at is not None and ticket.resolved_at > seen_at
+    if ticket.status == "resolved" and (unseen or not reopen):
         raise Collision(
             "{number} was resolved meanwhile. Reopen it to send this reply.",
             number=ticket.number,

@@ -64,6 +64,20 @@ def test_a_repeated_key_gives_the_same_reply(world: World, ann: int) -> None:
     assert count_replies(world) == 1
 
 
+def test_a_key_of_a_reply_that_was_taken_back_sends_the_new_words(world: World, ann: int) -> None:
+    first = compose(world, ann, key="form-1")
+    world.store.transact(lambda s: replies.cancel(s, first.id, ann, world.now))
+    again = compose(world, ann, "Better words", key="form-1")
+    assert (again.id != first.id, again.body, again.status) == (True, "Better words", "approved")
+
+
+def test_a_key_of_somebody_else_swallows_no_reply(world: World, ann: int) -> None:
+    bob = world.person("Bob")
+    first = compose(world, ann, key="form-1")
+    other = compose(world, bob, "Mine", key="form-1")
+    assert (other.id != first.id, other.user_id, other.status) == (True, bob, "approved")
+
+
 def test_a_colleagues_answer_since_one_looked_is_a_collision(world: World, ann: int) -> None:
     bob = world.person("Bob")
     looked = world.now
@@ -94,6 +108,18 @@ def test_a_reply_to_a_ticket_that_was_just_resolved_is_stopped(world: World, ann
     compose(world, ann, reopen=True)
     assert world.ticket().status == "open"
     assert "reopened" in world.events()
+
+
+def test_a_resolve_that_one_has_not_seen_is_a_collision_even_for_who_would_reopen(
+    world: World, ann: int
+) -> None:
+    looked = world.now
+    world.later(seconds=10)
+    world.store.transact(lambda s: tickets.resolve(s, world.ticket().id, None, world.now))
+    with pytest.raises(Collision, match="was resolved meanwhile") as caught:
+        compose(world, ann, reopen=True, seen_at=looked)
+    assert caught.value.when == world.now
+    assert compose(world, ann, reopen=True, seen_at=world.now).status == "approved"
 
 
 @pytest.mark.parametrize(
