@@ -268,6 +268,37 @@ def test_an_expired_session_is_made_anew_within_the_run(bluesky: FakeBluesky) ->
     assert bluesky.calls["com.atproto.server.createSession"] == 2
 
 
+CREATE, REFRESH = "com.atproto.server.createSession", "com.atproto.server.refreshSession"
+
+
+def test_a_session_that_is_about_to_end_is_renewed_for_everybody(bluesky: FakeBluesky) -> None:
+    bluesky.lives = [60]
+    for _ in range(3):
+        run(make(bluesky.url))
+    assert (bluesky.calls[CREATE], bluesky.calls[REFRESH]) == (1, 1)
+
+
+def test_a_renewal_that_is_refused_becomes_a_new_session(bluesky: FakeBluesky) -> None:
+    uri = bluesky.say("hello")
+    bluesky.lives = [60]
+    bluesky.fail_next(REFRESH, lambda: error_answer(400, "ExpiredToken", "Token was revoked"))
+    posts, _ = run(make(bluesky.url))
+    assert [post.external_id for post in posts] == [uri]
+    assert (bluesky.calls[CREATE], bluesky.calls[REFRESH]) == (2, 1)
+
+
+def test_a_server_that_accepts_no_session_of_its_own_pauses_the_source(
+    bluesky: FakeBluesky,
+) -> None:
+    bluesky.lasting["app.bsky.notification.listNotifications"] = lambda: error_answer(
+        401, "AuthMissing"
+    )
+    with pytest.raises(ListenerError, match="then refuses it") as caught:
+        run(make(bluesky.url))
+    assert caught.value.permanent
+    assert bluesky.calls[CREATE] == 2
+
+
 def test_a_password_that_was_withdrawn_pauses_the_source(bluesky: FakeBluesky) -> None:
     run(make(bluesky.url))
     bluesky.tokens.clear()

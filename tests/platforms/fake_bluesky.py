@@ -50,6 +50,8 @@ class FakeBluesky:
     calls: Counter[str] = field(default_factory=Counter)
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
+    refresh_tokens: set[str] = field(default_factory=set)
+    lives: list[int] = field(default_factory=list)  # of the next access tokens, in seconds
     page_size: int = 100
     likes: Counter[str] = field(default_factory=Counter)
     now: datetime = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -123,6 +125,9 @@ class FakeBluesky:
             if data["password"] != PASSWORD or data["identifier"] != HANDLE:
                 return error_answer(401, "AuthenticationRequired", "Invalid identifier or password")
             return json_answer(200, self._session())
+        if method == "com.atproto.server.refreshSession" and token in self.refresh_tokens:
+            self.refresh_tokens.remove(token)  # each can be used once
+            return json_answer(200, self._session())
         if token not in self.tokens:
             return error_answer(400, "ExpiredToken", "Token has expired")
         name = method.rsplit(".", 1)[1]
@@ -142,11 +147,13 @@ class FakeBluesky:
             ]
             return ".".join([*parts, "c2ln"])
 
-        access = token("access", 7200)
+        access = token("access", self.lives.pop(0) if self.lives else 7200)
+        refresh = token("refresh", 7_000_000)
         self.tokens.add(access)
+        self.refresh_tokens.add(refresh)
         return {
             "accessJwt": access,
-            "refreshJwt": token("refresh", 7_000_000),
+            "refreshJwt": refresh,
             "did": OWN,
             "handle": HANDLE,
         }
