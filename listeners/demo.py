@@ -28,8 +28,7 @@ SPEED = 24.0
 class DemoConfig(BaseModel):
     """Settings of a demo source. ``brand`` is a key of the scenario: only its posts are given."""
 
-    # The source's own settings (route, live_since) lie in the same document.
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     scenario: str = "coffee"
     started_at: AwareDatetime

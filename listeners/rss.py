@@ -43,8 +43,7 @@ _HARMLESS = (feedparser.CharacterEncodingOverride, feedparser.NonXMLContentType)
 class RssConfig(BaseModel):
     """Settings of a feed. ``allow_private`` lets it lie on a server of the own network."""
 
-    # The source's own settings (route, live_since) lie in the same document.
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     url: str = Field(max_length=2_000)
     allow_private: bool = False

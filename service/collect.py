@@ -102,11 +102,13 @@ def _run(services: Services, source: ClaimedSource, worker: str) -> RunResult:
             next_in=timedelta(hours=6),
         )
     seen, total = 0, Ingested()
+    message: str | None = None
     try:
         listener = services.listener(source.connector, source.config, source.secrets)
         try:
             for batch in listener.fetch(source.cursor):
                 seen += len(batch.posts)
+                message = batch.message or message
                 stored, go_on = _store(services, source, worker, router, batch)
                 total += stored
                 if not go_on:
@@ -126,7 +128,7 @@ def _run(services: Services, source: ClaimedSource, worker: str) -> RunResult:
             "This source gave an answer that could not be read. It is tried again by itself; "
             "the log has the details.",
         )
-    return RunResult("ok", seen, total.added)
+    return RunResult("ok", seen, total.added, message)
 
 
 def _store(

@@ -309,6 +309,7 @@ def test_one_source_gives_one_brand_and_both_where_both_are_named() -> None:
     [
         ({"scenario": "tea"}, "scenario: there is no scenario 'tea', only coffee, outage, recall"),
         ({"speed": 1}, "speed: "),
+        ({"spede": 2}, "spede: extra inputs are not permitted"),
         ({"started_at": "yesterday"}, "started_at: "),
         ({"started_at": "2026-03-02T09:00:00"}, "started_at: "),
         ({"brand": "tea"}, "brand: 'tea' is not in the scenario"),

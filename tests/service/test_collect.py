@@ -56,6 +56,21 @@ def test_each_batch_is_stored_with_the_cursor_that_passes_it(
     assert platform.closed == 2
 
 
+def test_what_a_connector_has_to_say_of_a_good_run_is_kept_with_the_run(
+    services: Services, platform: type[Scripted]
+) -> None:
+    a_source(services)
+    platform.script = [[Batch(page(0, 1)), Batch((), {"at": 1}, message="Not well-formed.")]]
+    Pipeline(services).collect()
+    with services.store.read() as session:
+        [run] = session.scalars(select(SourceRun))
+    assert (run.outcome, run.message, the_source(services).last_error) == (
+        "ok",
+        "Not well-formed.",
+        None,
+    )
+
+
 def test_a_run_that_breaks_off_keeps_what_it_stored_and_goes_on_from_there(
     services: Services, platform: type[Scripted], clock: SetClock
 ) -> None:
