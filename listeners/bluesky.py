@@ -22,7 +22,6 @@ from listeners.bluesky_recent import RecentPosts, state_of
 from platforms.bluesky import BlueskyAccount, BlueskyClient
 from platforms.bluesky_posts import (
     PLATFORM,
-    iso_time,
     part_of,
     parts_of,
     read_post,
@@ -81,10 +80,14 @@ class _Entry:
     complete: bool  # the view has the counts
 
 
+_Page = tuple[list[_Entry], str | None]
+"""Entries, newest first, and the server's word for the next page (None: the last)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Feed:
     name: str
-    page: Callable[[str | None, datetime | None], tuple[list[_Entry], str | None]]
+    page: Callable[[str | None], _Page]
     floor: datetime | None  # how far back the first run goes; None means to the beginning
 
 
@@ -178,7 +181,7 @@ class _Run:
         floor = until - OVERLAP if until else feed.floor
         page, newest, tokens = None, until, set[str]()
         while True:
-            entries, page = feed.page(page, floor)
+            entries, page = feed.page(page)
             for entry in entries:
                 order.append(_digest(entry.uri))
                 newest = max(newest, entry.at) if newest else entry.at
@@ -193,9 +196,7 @@ class _Run:
         reached = min(newest, self._began).isoformat() if newest else None
         self._feeds_now[feed.name] = {"until": reached, "seen": seen}
 
-    def _notifications(
-        self, page: str | None, _floor: datetime | None
-    ) -> tuple[list[_Entry], str | None]:
+    def _notifications(self, page: str | None) -> _Page:
         answer = self._client.query(
             "app.bsky.notification.listNotifications",
             limit=PAGE,
@@ -209,9 +210,7 @@ class _Run:
                 entries.append(_Entry(text_of(notification, "uri"), at, notification, False))
         return entries, text_of(answer, "cursor") or None
 
-    def _own_posts(
-        self, page: str | None, _floor: datetime | None
-    ) -> tuple[list[_Entry], str | None]:
+    def _own_posts(self, page: str | None) -> _Page:
         answer = self._client.query(
             "app.bsky.feed.getAuthorFeed",
             actor=self._client.did,
@@ -223,17 +222,11 @@ class _Run:
         views = [part_of(item, "post") for item in parts_of(answer, "feed") if "reason" not in item]
         return _entries(views), text_of(answer, "cursor") or None
 
-    def _searcher(
-        self, term: str
-    ) -> Callable[[str | None, datetime | None], tuple[list[_Entry], str | None]]:
-        def page(token: str | None, floor: datetime | None) -> tuple[list[_Entry], str | None]:
+    def _searcher(self, term: str) -> Callable[[str | None], _Page]:
+        def page(token: str | None) -> _Page:
+            # Not with "since": it would hide what was written offline and is indexed only now.
             answer = self._client.query(
-                "app.bsky.feed.searchPosts",
-                q=term,
-                sort="latest",
-                limit=PAGE,
-                cursor=token,
-                since=iso_time(floor) if floor else None,
+                "app.bsky.feed.searchPosts", q=term, sort="latest", limit=PAGE, cursor=token
             )
             return _entries(parts_of(answer, "posts")), text_of(answer, "cursor") or None
 

@@ -160,6 +160,14 @@ def test_a_search_finds_what_mentions_nobody(bluesky: FakeBluesky) -> None:
     assert [post.external_id for post in posts] == [later]
 
 
+def test_a_search_finds_what_was_written_offline(bluesky: FakeBluesky) -> None:
+    bluesky.say("my kettle leaks", reason=None)
+    _, cursor = run(make(bluesky.url, search=["kettle"]))
+    late = bluesky.say("kettle, days ago", reason=None, created_at="2026-02-25T10:00:00Z")
+    posts, _ = run(make(bluesky.url, search=["kettle"]), cursor)
+    assert [post.external_id for post in posts] == [late]
+
+
 def test_the_first_search_goes_no_further_back_than_it_was_told(bluesky: FakeBluesky) -> None:
     bluesky.page_size = 10
     for number in range(40):

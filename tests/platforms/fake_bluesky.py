@@ -204,6 +204,8 @@ class FakeBluesky:
 
     def _searchPosts(self, asked: dict[str, list[str]], _data: Any) -> Answer:
         found = [u for u, one in self.records.items() if asked["q"][0] in str(one["value"]["text"])]
+        since = asked.get("since", [""])[0]  # honoured by the public network, not by the local one
+        found = [uri for uri in found if self._sort_key(uri) >= since]
         uris, rest = self._page(found, asked)
         return json_answer(200, {"posts": [self._view(uri) for uri in uris], **rest})
 
