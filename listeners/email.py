@@ -63,6 +63,7 @@ class EmailListener:
             with open_folder(self._account, self._password, self._timeout) as folder:
                 place = _Place.read(cursor, self._account, folder)
                 uids = folder.uids_after(place.uid)
+                before = sum(place.ignored.values())
                 for page in _pages(folder, uids):
                     posts = [
                         post
@@ -71,7 +72,8 @@ class EmailListener:
                     ]
                     place.uid = page[-1]
                     done = began if page[-1] == uids[-1] else None
-                    yield Batch(posts, place.written(), covered_until=done)
+                    said = place.message(sum(place.ignored.values()) - before)
+                    yield Batch(posts, place.written(), covered_until=done, message=said)
                 if not uids:
                     yield Batch((), place.written(), covered_until=began)
         except PlatformError as error:
@@ -141,6 +143,7 @@ class _Place:
         self.remembered: dict[str, int] = {}  # digest: seconds, when the server received it
         self.roots: dict[str, str] = {}  # digest of a Message-ID: its thread's root
         self.ignored: dict[str, int] = {}
+        self.was_renumbered = False  # since the last run
 
     @classmethod
     def read(cls, cursor: Cursor | None, account: MailAccount, folder: MailFolder) -> _Place:
@@ -159,6 +162,7 @@ class _Place:
         if place.validity != folder.validity:
             log.warning("email.renumbered", was=place.validity, now=folder.validity)
             place.validity, place.uid = folder.validity, 0
+            place.was_renumbered = True
             place.renumbered_to = folder.next_uid - 1
         return place
 
@@ -173,6 +177,18 @@ class _Place:
             "roots": self.roots,
             "ignored": self.ignored,
         }
+
+    def message(self, ignored: int) -> str | None:
+        """What staff should know of a run that left out so many automatic messages so far."""
+        told = []
+        if self.was_renumbered:
+            told.append(
+                "The mail server has renumbered this folder; messages that were read before were "
+                "recognised and not stored again."
+            )
+        if ignored:
+            told.append(f"Automatic messages left out (bounces, absences, bulk mail): {ignored}.")
+        return " ".join(told) or None
 
     def identity(self, raw: RawMail) -> str:
         """The UID; after a renumbering together with the UIDVALIDITY that it belongs to."""

@@ -201,6 +201,21 @@ def test_bounces_and_automatic_answers_are_left_out_and_counted(imap: FakeImap) 
     assert cursor["ignored"]["bulk"] == 2
 
 
+def test_staff_are_told_what_was_left_out_and_of_a_renumbering(imap: FakeImap) -> None:
+    imap.put(mail())
+    imap.put(mail(Precedence="bulk"))
+    first = list(make(imap.port).fetch(None))
+    assert [batch.message for batch in first] == [
+        "Automatic messages left out (bounces, absences, bulk mail): 1."
+    ]
+    imap.renumber()
+    second = list(make(imap.port).fetch(stored_cursor(first[-1].cursor)))
+    assert [batch.posts for batch in second] == [[]]
+    assert str(second[0].message).startswith("The mail server has renumbered this folder")
+    third = list(make(imap.port).fetch(stored_cursor(second[-1].cursor)))
+    assert [batch.message for batch in third] == [None]
+
+
 def test_a_renumbered_folder_doubles_nothing_and_keeps_threads(imap: FakeImap) -> None:
     for number in range(5):
         imap.put(mail(message_id=f"{number}@x"))
