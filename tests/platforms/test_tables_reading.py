@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,33 @@ def test_the_encoding_is_found_without_being_told(tmp_path: Path, written: str, 
     rows = read(put(tmp_path / "a.csv", text, written))
     first = "门店服务特别好，下次还会再来" if text is CHINESE else text.split("\n")[1][2:]
     assert list(rows[0].cells.values()) == ["1", first]
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("gb18030", "内容\n服务太差了\n"),
+        ("gb18030", "id,text,time\n1,退款三天没到账,2026-01-01\n"),
+        ("gb18030", "品牌,评论\n北光,很好\n港湾,一般般\n"),
+        ("gb18030", "text\n好\n"),
+        ("cp1252", "id,text\n1,Très déçu\n"),
+        ("cp1252", "text\ncafé\n"),
+        ("cp1252", "text\nI can’t believe it’s “free” – thanks…\n"),
+        ("cp1252", "id;texto\n1;¿Dónde está mi pedido? Qué vergüenza\n"),
+        ("big5", "編號,內容\n1,服務太差了，退款三天還沒到\n2,很好喝，下次再來\n"),
+        ("shift_jis", "番号,本文\n1,とても美味しかったです\n2,返金はいつですか\n"),
+        ("euc_jp", "番号,本文\n1,とても美味しかったです\n2,返金はいつですか\n"),
+        ("euc_kr", "번호,내용\n1,서비스가 너무 나빠요\n2,정말 맛있어요\n"),
+        ("cp1251", "id,текст\n1,Очень плохо работает приложение\n2,Спасибо большое\n"),
+    ],
+)
+def test_the_encoding_of_a_few_words_is_found_too(tmp_path: Path, written: str, text: str) -> None:
+    path = put(tmp_path / "a.csv", text, written)
+    with open_table(path) as table:
+        rows = [list(row.cells.values()) for chunk in table.chunks() for row in chunk]
+    assert [list(table.columns), *rows] == [
+        re.split("[;,]", line) for line in text.strip().split("\n")
+    ]
 
 
 def test_a_named_encoding_overrules_what_seems_likely(tmp_path: Path) -> None:
