@@ -159,11 +159,53 @@ def by(session: Session, asked: TrendFilter, dimension: Dimension) -> list[Slice
     for key, sentiment, count in session.execute(_filtered(asked, column)):
         of_key = found.setdefault(str(key), {})
         of_key[str(sentiment)] = of_key.get(str(sentiment), 0) + int(str(count))
+    return _largest_first(found)
+
+
+def _largest_first(found: dict[str, dict[str, int]]) -> list[Slice]:
     slices = [Slice(key, _counts(counts)) for key, counts in found.items()]
     return sorted(
         (one for one in slices if one.counts.mentions),
         key=lambda one: (-one.counts.mentions, one.key),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """A period's counts by platform, language, intent and sentiment, from one reading.
+
+    It is read without the filter's platforms and languages, so that the choices of a page and
+    every way to cut its figures come from the same rows.
+    """
+
+    cells: tuple[tuple[str, str, str, str, int], ...]
+
+    def values(self, dimension: Literal["platform", "language"]) -> list[str]:
+        """What occurs in the period, the most mentioned first."""
+        return [one.key for one in self.by(dimension)]
+
+    def by(
+        self,
+        dimension: Literal["platform", "language", "intent"],
+        platforms: Sequence[str] = (),
+        languages: Sequence[str] = (),
+    ) -> list[Slice]:
+        """Slices of what passes the filter; empty filters pass everything."""
+        place = ("platform", "language", "intent").index(dimension)
+        found: dict[str, dict[str, int]] = {}
+        for cell in self.cells:
+            if (platforms and cell[0] not in platforms) or (languages and cell[1] not in languages):
+                continue
+            of_key = found.setdefault(str(cell[place]), {})
+            of_key[cell[3]] = of_key.get(cell[3], 0) + cell[4]
+        return _largest_first(found)
+
+
+def cube(session: Session, asked: TrendFilter) -> Cube:
+    """Read a period once for all its slices."""
+    columns = (Rollup.platform, Rollup.language, Rollup.intent)
+    rows = session.execute(_filtered(replace(asked, platforms=(), languages=()), *columns))
+    return Cube(tuple((row[0], row[1], row[2], row[3], int(row[4])) for row in rows))
 
 
 def choices(session: Session, asked: TrendFilter, dimension: Dimension) -> list[str]:

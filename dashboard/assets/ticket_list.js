@@ -29,8 +29,7 @@ function line(row, labels) {
   const clock = element("span", `clock ${row.clock_state}`, row.clock);
   clock.title = row.clock_title;
   foot.append(clock);
-  const holder = element("span", "holder", row.holder);
-  foot.append(holder);
+  if (row.holder) foot.append(element("bdi", "holder", row.holder));
   node.append(top, said, foot);
   return node;
 }

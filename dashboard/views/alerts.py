@@ -21,6 +21,7 @@ from store.trends import TrendFilter
 _POSTS_SHOWN = 3
 _BEFORE = timedelta(hours=18)
 _LONGEST = timedelta(days=4)
+_STEP = timedelta(minutes=15)
 
 
 def show(desk: Desk) -> None:
@@ -115,10 +116,11 @@ def _head(desk: Desk, line: IncidentLine) -> str:
 def _points(desk: Desk, line: IncidentLine) -> list[dict[str, Any]]:
     incident = line.incident
     summary = incident.summary
-    width = timedelta(minutes=int(summary.get("window_minutes") or 15))
-    end = _floor(incident.closed_at or desk.clock_now(), width)
-    start = _floor(max(incident.started_at - _BEFORE, end - _LONGEST), width)
-    edges = [start + width * step for step in range(int((end - start) / width) + 1)]
+    window = timedelta(minutes=int(summary.get("window_minutes") or 15))
+    step = min(window, _STEP)
+    end = _floor(incident.closed_at or desk.clock_now(), step)
+    start = _floor(max(incident.started_at - _BEFORE, end - _LONGEST), step) - window
+    edges = [start + step * number for number in range(int((end - start) / step) + 1)]
     asked = TrendFilter((incident.brand_id,), start, end)
     with desk.store.read() as session:
         bins = trends.series(session, asked, edges)
@@ -128,13 +130,12 @@ def _points(desk: Desk, line: IncidentLine) -> list[dict[str, Any]]:
         spread = max(float(upper) - float(usual), 0.0)
         band = {"low": max(0.0, float(usual) - spread), "high": float(upper)}
     negative = summary.get("metric") == "negative"
+    counts = [one.counts.negative if negative else one.counts.mentions for one in bins]
+    width = window // step
+    # Each point is the sum of the window that ends there, which is what the detector looks at.
     return [
-        {
-            "start": one.start,
-            "value": one.counts.negative if negative else one.counts.mentions,
-            **band,
-        }
-        for one in bins
+        {"start": bins[at].end, "value": sum(counts[at + 1 - width : at + 1]), **band}
+        for at in range(width - 1, len(bins))
     ]
 
 

@@ -233,7 +233,7 @@ def _row(
         "clock": clock,
         "clock_state": state,
         "clock_title": title,
-        "holder": one_line(row.assignee_name or desk.t("Nobody"), 24),
+        "holder": one_line(row.assignee_name or "", 24),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import streamlit as st
@@ -12,7 +12,7 @@ from dashboard import charts, exports, parts, terms
 from dashboard.desk import Desk
 from dashboard.hostile import one_line
 from store import audit, source_setup, trends
-from store.trends import Bin, Counts, Slice, TrendFilter
+from store.trends import Bin, Counts, Cube, Dimension, Slice, TrendFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,6 @@ class _Data:
     complaints_before: Counts
     platforms: Sequence[Slice]
     languages: Sequence[Slice]
-    intents: Sequence[Slice]
     brands: Sequence[Slice]
     begins: datetime | None
 
@@ -34,8 +33,7 @@ class _Data:
 def show(desk: Desk) -> None:
     """Draw the page."""
     st.title(desk.t("Trends"))
-    asked = _filters(desk)
-    if not asked.brand_keys:
+    if not desk.scope.rollup_keys:
         parts.empty(
             desk.t("No figures yet"),
             desk.t(
@@ -44,7 +42,9 @@ def show(desk: Desk) -> None:
             desk.t("Add a brand under Brands & queries; figures appear as posts come in."),
         )
         return
-    data = _read(desk, asked)
+    cube = _cube(desk.cache_key, _period(desk), desk)
+    asked = _filters(desk, cube)
+    data = _read(desk, asked, cube)
     if data.begins is None:
         parts.empty(
             desk.t("No figures yet"),
@@ -85,63 +85,81 @@ def _gaps(desk: Desk) -> None:
         parts.notice(said, "warning")
 
 
-def _filters(desk: Desk) -> TrendFilter:
-    asked = TrendFilter(desk.scope.rollup_keys, desk.period.start, desk.period.end)
-    platforms, languages = _choices(desk.cache_key, asked, desk)
+def _filters(desk: Desk, cube: Cube) -> TrendFilter:
     with st.container(horizontal=True, key="trend-filters"):
-        chosen_platforms = st.multiselect(
-            desk.t("Platforms"),
-            platforms,
+        platforms = st.multiselect(
+            desk.t("Platforms"), cube.values("platform"),
             format_func=lambda one: terms.platform(desk, one),
-            placeholder=desk.t("All platforms"),
-            label_visibility="collapsed",
-            width=280,
-        )
-        chosen_languages = st.multiselect(
-            desk.t("Languages"),
-            languages,
+            placeholder=desk.t("All platforms"), label_visibility="collapsed", width=280,
+        )  # fmt: skip
+        languages = st.multiselect(
+            desk.t("Languages"), cube.values("language"),
             format_func=lambda one: terms.language(desk, one),
-            placeholder=desk.t("All languages"),
-            label_visibility="collapsed",
-            width=280,
-        )
-    return TrendFilter(
-        asked.brand_keys, asked.start, asked.end, tuple(chosen_platforms), tuple(chosen_languages)
-    )
+            placeholder=desk.t("All languages"), label_visibility="collapsed", width=280,
+        )  # fmt: skip
+    return replace(_period(desk), platforms=tuple(platforms), languages=tuple(languages))
 
 
-@st.cache_data(ttl=60, show_spinner=False, max_entries=200)
-def _choices(
-    cache_key: tuple[object, ...],  # noqa: ARG001 - keeps one reader's brands from another's
+def _period(desk: Desk) -> TrendFilter:
+    # The end moves with the clock; whole minutes let reruns share what was read.
+    end = desk.period.end.replace(second=0, microsecond=0)
+    start = min(desk.period.start, end)
+    return TrendFilter(desk.scope.rollup_keys, start, end)
+
+
+@st.cache_data(ttl=60, show_spinner=False, max_entries=100)
+def _cube(
+    readable: tuple[object, ...],  # noqa: ARG001 - keeps one reader's brands from another's
     asked: TrendFilter,
     _desk: Desk,
-) -> tuple[list[str], list[str]]:
+) -> Cube:
     with _desk.store.read() as session:
-        return (
-            trends.choices(session, asked, "platform"),
-            trends.choices(session, asked, "language"),
-        )
+        return trends.cube(session, asked)
 
 
-def _read(desk: Desk, asked: TrendFilter) -> _Data:
+@st.cache_data(ttl=60, show_spinner=False, max_entries=100)
+def _series(
+    readable: tuple[object, ...],  # noqa: ARG001 - keeps one reader's brands from another's
+    asked: TrendFilter,
+    edges: tuple[datetime, ...],
+    _desk: Desk,
+) -> list[Bin]:
+    with _desk.store.read() as session:
+        return trends.series(session, asked, edges)
+
+
+@st.cache_data(ttl=60, show_spinner=False, max_entries=100)
+def _slices(
+    readable: tuple[object, ...],  # noqa: ARG001 - keeps one reader's brands from another's
+    asked: TrendFilter,
+    dimension: Dimension,
+    _desk: Desk,
+) -> list[Slice]:
+    with _desk.store.read() as session:
+        return trends.by(session, asked, dimension)
+
+
+def _read(desk: Desk, asked: TrendFilter, cube: Cube) -> _Data:
+    key = desk.cache_key
+    narrowed = (asked.platforms, asked.languages)
+    intents = cube.by("intent", *narrowed)
+    intents_before = _slices(key, asked.before(), "intent", desk)
     voices = tuple(brand.id for brand in desk.brands if brand.realm == _realm(desk))
     with desk.store.read() as session:
-        intents = trends.by(session, asked, "intent")
-        before = trends.by(session, asked.before(), "intent")
-        bins = trends.series(session, asked, desk.period.edges)
-        compared = TrendFilter(voices, asked.start, asked.end, asked.platforms, asked.languages)
-        return _Data(
-            bins=bins,
-            now=_sum(intents),
-            before=_sum(before),
-            complaints=_of(intents, "complaint"),
-            complaints_before=_of(before, "complaint"),
-            platforms=trends.by(session, asked, "platform"),
-            languages=trends.by(session, asked, "language"),
-            intents=intents,
-            brands=trends.by(session, compared, "brand") if len(voices) > 1 else [],
-            begins=trends.first_bucket(session, asked.brand_keys),
-        )
+        begins = trends.first_bucket(session, asked.brand_keys)
+    return _Data(
+        bins=_series(key, asked, (*desk.period.edges[:-1], asked.end), desk),
+        now=_sum(intents),
+        before=_sum(intents_before),
+        complaints=_of(intents, "complaint"),
+        complaints_before=_of(intents_before, "complaint"),
+        platforms=cube.by("platform", *narrowed),
+        languages=cube.by("language", *narrowed),
+        brands=_slices(key, replace(asked, brand_keys=voices), "brand", desk)
+        if len(voices) > 1
+        else [],
+        begins=begins,
+    )
 
 
 def _realm(desk: Desk) -> str:

@@ -160,3 +160,15 @@ def test_a_period_without_posts_is_a_row_of_zeros(store: Store) -> None:
         assert trends.first_bucket(session, (1,)) is None
     assert [one.counts.mentions for one in bins] == [0, 0, 0]
     assert bins[0].counts.negative_share is None
+
+
+def test_one_reading_gives_the_same_slices_as_many(
+    store: Store, clock: SetClock, brands: tuple[int, int]
+) -> None:
+    end = clock.now() + timedelta(hours=1)
+    asked = TrendFilter((brands[0],), end - timedelta(days=30), end, ("bluesky",), ("en",))
+    with store.read() as session:
+        cube = trends.cube(session, asked)
+        for dimension in ("platform", "language", "intent"):
+            assert cube.by(dimension, ("bluesky",), ("en",)) == trends.by(session, asked, dimension)
+        assert cube.values("platform") == trends.choices(session, asked, "platform")
