@@ -21,6 +21,8 @@ LOST_AFTER = timedelta(hours=24)
 """A source that has covered nothing for so long is no longer waited for."""
 
 
+LATELY = timedelta(minutes=30)
+"""How old the last good run of a source may be that is working through the past."""
 CATCH_UP = timedelta(hours=2)
 """How long buckets wait for a source that runs well and is still working through the past."""
 
@@ -71,6 +73,18 @@ def _is_new(one: Coverage, now: datetime) -> bool:
     return one.covered_until is None and one.created_at > now - CATCH_UP
 
 
+def _is_working(one: Coverage, now: datetime, patience: timedelta) -> bool:
+    """Whether a source that lags behind may be expected to bring what is missing.
+
+    It ran well not long ago, or it would but no worker has come to it: ours is the delay then.
+    """
+    if not one.healthy:
+        return False
+    lately = one.last_success_at is not None and one.last_success_at > now - LATELY
+    overdue = one.waiting and one.next_run_at is not None and one.next_run_at < now - patience
+    return lately or overdue
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Up to where buckets may be closed.
@@ -100,6 +114,6 @@ def reach(coverages: list[Coverage], now: datetime, settle: timedelta) -> Reach:
     covered = min(one.covered_until for one in fast if one.covered_until)
     patience = settle + max(one.interval for one in fast)
     late = [one for one in fast if one.covered_until and one.covered_until < now - patience]
-    working = all(one.last_success_at and one.last_success_at > now - patience for one in late)
+    working = all(_is_working(one, now, patience) for one in late)
     by_force = now - (CATCH_UP if late and working else patience)
     return Reach(min(floor(covered), floor(now)), floor(by_force), floor(now - patience))

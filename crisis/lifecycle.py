@@ -76,11 +76,13 @@ def take_in(
     if not (flared or risen or fired):
         return False
     before = incident.level
-    incident.reasons = assessed.parts
-    kept = {name: incident.summary.get(name) for name in ("number", "peak")}
-    fresh = {**_summary(brand, assessed, summary), "since": incident.started_at.isoformat()}
-    incident.summary = {**fresh, **kept}
-    set_level(incident, assessed.level if risen else before)
+    if risen or flared:
+        # A wave that merely goes on keeps the reasons for which its level was reached.
+        incident.reasons = assessed.parts
+        kept = {name: incident.summary.get(name) for name in ("number", "peak")}
+        fresh = {**_summary(brand, assessed, summary), "since": incident.started_at.isoformat()}
+        incident.summary = {**fresh, **kept}
+        set_level(incident, assessed.level if risen else before)
     if flared:
         incident.status = "open" if incident.acknowledged_at is None else "acknowledged"
     incident.changed_at = now

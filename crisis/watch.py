@@ -90,6 +90,8 @@ class _Watch:
     counts: dict[datetime, BucketCounts] = field(default_factory=dict)
     incident: Incident | None = None
     last: tuple[Verdict, Verdict] | None = None
+    scoring: bool = True
+    """Whether the last bucket with mentions had them scored."""
     unread: bool = False
     """Whether history was fed before its mentions were scored."""
 
@@ -141,7 +143,7 @@ class _Watch:
         while bucket < until:
             end = bucket + BUCKET
             counts = self.counts.get(bucket, BucketCounts())
-            scored = counts.unscored <= UNSCORED_MOST * counts.mentions
+            scored = self._is_scored(counts)
             live = self._is_live(bucket)
             if live and not scored and end > reach.scored_by:
                 break
@@ -177,6 +179,12 @@ class _Watch:
             heard = datetime.fromisoformat(saved["from"])
         last = detections.last_bucket(self.session, self.brand.id, min(heard, until))
         return None if last is None else (last + BUCKET, heard)
+
+    def _is_scored(self, counts: BucketCounts) -> bool:
+        """Whether a bucket tells of negative posts; an empty one does as the last one did."""
+        if counts.mentions:
+            self.scoring = counts.unscored <= UNSCORED_MOST * counts.mentions
+        return self.scoring
 
     def _is_live(self, bucket: datetime) -> bool:
         return self.mark.live_from is not None and bucket >= self.mark.live_from
@@ -216,7 +224,8 @@ class _Watch:
 
     def _fire(self, bucket: datetime, volume: Verdict, negative: Verdict) -> None:
         end = bucket + BUCKET
-        leading = negative if negative.alert else volume
+        unsure = negative.finding is Finding.absolute and volume.alert
+        leading = negative if negative.alert and not unsure else volume
         since = leading.since or bucket
         window_start = end - timedelta(seconds=leading.window)
         verdicts = {VOLUME: volume, NEGATIVE: negative}

@@ -55,14 +55,17 @@ class BucketCounts:
 class Coverage:
     """An enabled source that is polled for a brand, and up to when it has seen everything.
 
-    ``last_success_at`` is when it last ran to its end; a source that runs well and has yet covered
-    only the past is catching up.
+    ``healthy`` sources ended their last run well, at ``last_success_at``; ``waiting`` ones are due
+    since ``next_run_at`` and nobody has taken them.
     """
 
     source_id: int
     interval: timedelta
     covered_until: datetime | None
     last_success_at: datetime | None
+    next_run_at: datetime | None
+    healthy: bool
+    waiting: bool
     created_at: datetime
 
 
@@ -101,21 +104,24 @@ def begin_watermark(
 
 def coverages(session: Session, brand_id: int) -> list[Coverage]:
     """Enabled sources that are polled for this brand, or for all brands."""
-    rows = session.execute(
-        select(
-            Source.id,
-            Source.interval_seconds,
-            Source.covered_until,
-            Source.last_success_at,
-            Source.created_at,
-        )
+    rows = session.scalars(
+        select(Source)
         .where(or_(Source.brand_id == brand_id, Source.brand_id.is_(None)))
         .where(Source.enabled, Source.connector != "file")
         .order_by(Source.id)
     )
     return [
-        Coverage(source, timedelta(seconds=seconds), covered, success, created)
-        for source, seconds, covered, success, created in rows
+        Coverage(
+            source_id=row.id,
+            interval=timedelta(seconds=row.interval_seconds),
+            covered_until=row.covered_until,
+            last_success_at=row.last_success_at,
+            next_run_at=row.next_run_at,
+            healthy=row.state == "ok",
+            waiting=row.claimed_by is None and row.next_run_at is not None,
+            created_at=row.created_at,
+        )
+        for row in rows
     ]
 
 

@@ -12,18 +12,22 @@ _PRIOR_HOURS = 1.0
 """An hour of the day counts for itself once it has been seen for about this many hours."""
 _PRIOR_DAYS = 3.0
 """A day of the week counts for itself once it has been seen about this often."""
+_PRIOR_POSTS = 3.0
+"""And once about this many posts were expected in it: few posts say little about a rhythm."""
+_SHAPE_AFTER = DAY / 4
+"""Seconds of history before hours and days are told apart at all."""
 
 
 @dataclass(slots=True)
 class Mean:
-    """A mean whose evidence fades: ``total`` and ``weight`` lose the same share at every step."""
+    """Something counted and what it is held against, both fading by the same share at a step."""
 
     total: float = 0.0
     weight: float = 0.0
 
     def learn(self, value: float, weight: float, keep: float) -> None:
         """Let the past fade to ``keep`` of itself and add a value."""
-        self.total = self.total * keep + value * weight
+        self.total = self.total * keep + value
         self.weight = self.weight * keep + weight
 
 
@@ -43,25 +47,25 @@ class Rhythm:
         """Usual rate per second at a moment (seconds since 1970, UTC); None before any evidence."""
         if self.level.weight == 0:
             return None
-        level = self.level.total / self.level.weight
-        return level * self._of_hour(second) * self._of_weekday(second)
+        return self._level() * self._of_hour(second) * self._of_weekday(second)
 
     def learn(self, second: float, length: float, value: float, ordinary: bool = True) -> None:
         """Take in what was counted in ``length`` seconds from a moment on.
 
         ``ordinary`` false moves only the level: a wave says nothing about hours and weekdays.
         """
-        if ordinary and self.level.weight > 0:
-            relative = value / length / max(self.level.total / self.level.weight, 1e-12)
-            days = length / DAY
+        days = length / DAY
+        if ordinary and self.level.weight > _SHAPE_AFTER:
+            level = self._level() * length
+            hour, weekday = self.hours[int(second % DAY // 3600)], self.weekdays[_weekday(second)]
             of_hour, of_weekday = self._of_hour(second), self._of_weekday(second)
-            self.hours[int(second % DAY // 3600)].learn(
-                relative / of_weekday, length / 3600, 0.5 ** (24 * days / _HALF_LIFE_DAYS)
-            )
-            self.weekdays[_weekday(second)].learn(
-                relative / of_hour, days, 0.5 ** (days / (_HALF_LIFE_DAYS / 2))
-            )
-        self.level.learn(value / length, length, 0.5 ** (length / DAY / _HALF_LIFE_DAYS))
+            hour.learn(value, level * of_weekday, 0.5 ** (24 * days / _HALF_LIFE_DAYS))
+            weekday.learn(value, level * of_hour, 0.5 ** (days / (_HALF_LIFE_DAYS / 2)))
+        keep = 0.5 ** (days / _HALF_LIFE_DAYS)
+        self.level.learn(value, length, keep)
+
+    def _level(self) -> float:
+        return self.level.total / self.level.weight
 
     def _of_hour(self, second: float) -> float:
         place = second % DAY / 3600 - 0.5
@@ -70,12 +74,15 @@ class Rhythm:
         return (1 - part) * self._hour(before % 24) + part * self._hour((before + 1) % 24)
 
     def _hour(self, hour: int) -> float:
-        mean = self.hours[hour]
-        return (mean.total + _PRIOR_HOURS) / (mean.weight + _PRIOR_HOURS)
+        return self._factor(self.hours[hour], _PRIOR_HOURS * 3600)
 
     def _of_weekday(self, second: float) -> float:
-        mean = self.weekdays[_weekday(second)]
-        return (mean.total + _PRIOR_DAYS) / (mean.weight + _PRIOR_DAYS)
+        return self._factor(self.weekdays[_weekday(second)], _PRIOR_DAYS * DAY)
+
+    def _factor(self, mean: Mean, prior_seconds: float) -> float:
+        """What was counted over what the level let expect, both with a prior that makes it 1."""
+        prior = self._level() * prior_seconds + _PRIOR_POSTS
+        return (mean.total + prior) / (mean.weight + prior)
 
     def state(self) -> dict[str, Any]:
         """All means as JSON."""

@@ -27,7 +27,7 @@ from typing import Any, Self
 from crisis.detectors.base import Finding, Point, StateError, Verdict
 from crisis.detectors.rhythm import DAY, Rhythm
 
-VERSION = 1
+VERSION = 2
 SHORTEST_STEP = 300
 _KNOWN_OF = 0.8
 """While a wave that was told of lasts, the last alert fades no further than to this part of it."""

@@ -162,6 +162,31 @@ def test_a_daily_rhythm_is_learnt() -> None:
     assert evening > 2.5 * night
 
 
+@pytest.mark.parametrize("mean", [0.05, 0.3, 2.0])
+def test_the_usual_rate_of_a_small_brand_stays_near_the_truth(mean: float) -> None:
+    silent = [Count(START + n * STEP, 0, 0) for n in range(100)]
+    later = replace(QUIET, mean=mean, days=9, start=START + 100 * STEP, daily=0.3)
+    counts = [*silent, *simulate(later)]
+    for verdicts in (volume(counts), negative(counts)):
+        usual = [verdict.baseline for verdict in verdicts if verdict.baseline is not None]
+        assert usual
+        assert max(usual) < 3 * 3 * mean + 0.3
+    assert fired(counts, volume(counts)) == []
+
+
+def test_a_wave_of_a_small_brand_is_seen_by_both_detectors() -> None:
+    small = replace(QUIET, mean=0.6, days=12, negative_share=0.12)
+    counts = [
+        replace(count, posts=count.posts + 15, negative=count.negative + 11)
+        if NOON <= count.at < NOON + timedelta(hours=1)
+        else count
+        for count in simulate(small)
+    ]
+    for verdicts in (volume(counts), negative(counts)):
+        alerts = fired(counts, verdicts)
+        assert NOON <= alerts[0] <= NOON + timedelta(minutes=10)
+
+
 def test_a_lasting_change_of_level_becomes_usual() -> None:
     detector = SurgeDetector()
     volume(simulate(replace(QUIET, mean=10, days=10)), detector)

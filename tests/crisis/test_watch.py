@@ -485,7 +485,13 @@ def test_history_that_is_scored_later_still_gives_a_baseline(sqlite_store: Store
     brand.watch(LIVE)
     counts = hours(1.5, burst())
     brand.live(counts)
-    assert {one.summary["metric"] for one in incidents(brand)} == {"volume"}
+    opened = brand.read(lambda s: s.scalars(select(IncidentEvent.detail)).first())
+    assert opened is not None
+    assert opened["finding"] == "surge"
+    with sqlite_store.read() as session:
+        states = dict(session.execute(select(DetectorState.metric, DetectorState.state)).all())
+        assert states["negative"]["peaks"] == []
+        assert states["unread"]["learnt"] is False
     _score_all(sqlite_store)
     now = counts[-1].at + STEP + timedelta(minutes=1)
     brand.watch(now)
@@ -531,6 +537,24 @@ def test_a_source_that_works_through_the_past_is_waited_for(sqlite_store: Store)
         assert result.incomplete == 0
     (incident,) = incidents(brand)
     assert abs(incident.started_at - BURST) <= timedelta(minutes=10)
+
+
+def test_a_source_that_no_worker_came_to_is_waited_for(sqlite_store: Store) -> None:
+    brand = listened(sqlite_store)
+    with_history(brand)
+    counts = hours(1.5, burst())
+    brand.collect(counts[:6])
+    with sqlite_store.write() as session:
+        long_ago = LIVE - timedelta(hours=1)
+        session.execute(
+            update(Source).values(last_success_at=long_ago, next_run_at=LIVE, state="ok")
+        )
+    now = counts[-1].at + STEP
+    assert brand.watch(now).incomplete == 0
+    brand.collect(counts[6:])
+    brand.cover(now)
+    brand.watch(now)
+    assert len(incidents(brand)) == 1
 
 
 def test_a_first_run_is_waited_for(sqlite_store: Store) -> None:
