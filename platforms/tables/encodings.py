@@ -160,26 +160,30 @@ def _is_accent(run: bytes) -> bool:
 
 
 def _samples(path: Path, packed: bool) -> list[bytes]:
+    """The whole of a short file, else whole lines of its beginning, middle and end."""
     if packed:
         with gzip.open(path, "rb") as unpacked:
-            return [_whole_lines(unpacked.read(4 * _SAMPLE))]
+            beginning = unpacked.read(3 * _SAMPLE)
+            return [_up_to_line_end(beginning) if unpacked.read(1) else beginning]
     size = path.stat().st_size
     with path.open("rb") as file:
-        parts = [_whole_lines(file.read(_SAMPLE))]
-        for place in (size // 2, size - _SAMPLE):
-            if place > _SAMPLE:
-                file.seek(place)
-                parts.append(_whole_lines(file.read(_SAMPLE), starts_inside=True))
-    return parts
+        if size <= 3 * _SAMPLE:
+            return [file.read()]
+        beginning = _up_to_line_end(file.read(_SAMPLE))
+        file.seek(size // 2)
+        middle = _up_to_line_end(_from_line_start(file.read(_SAMPLE)))
+        file.seek(size - _SAMPLE)
+        return [beginning, middle, _from_line_start(file.read())]
 
 
-def _whole_lines(sample: bytes, starts_inside: bool = False) -> bytes:
-    """Cut at line ends, so that no character is cut in half; too long lines stay as they are."""
-    if starts_inside:
-        begin = sample.find(b"\n") + 1
-        sample = sample[begin:]
+def _up_to_line_end(sample: bytes) -> bytes:
+    """Without the last line, which may end within a character, unless it is the only one."""
     end = sample.rfind(b"\n")
     return sample if end < 0 else sample[: end + 1]
+
+
+def _from_line_start(sample: bytes) -> bytes:
+    return sample[sample.find(b"\n") + 1 :]
 
 
 def _is_utf8(sample: bytes) -> bool:

@@ -65,6 +65,7 @@ def test_the_encoding_is_found_without_being_told(tmp_path: Path, written: str, 
         ("gb18030", "id,text,time\n1,退款三天没到账,2026-01-01\n"),
         ("gb18030", "品牌,评论\n北光,很好\n港湾,一般般\n"),
         ("gb18030", "text\n好\n"),
+        ("gb18030", "text\nok\n退款三天没到账"),
         ("cp1252", "id,text\n1,Très déçu\n"),
         ("cp1252", "text\ncafé\n"),
         ("cp1252", "text\nI can’t believe it’s “free” – thanks…\n"),
@@ -105,6 +106,13 @@ def test_chinese_that_only_begins_far_down_is_still_read(tmp_path: Path) -> None
     rows = read(path)
     assert rows[-1].cells["text"] == "退款太慢了，客服不理人"
     assert rows[0].cells["text"] == "plain ascii words only"
+
+
+@pytest.mark.parametrize("lines", [10_000, 40_000])
+def test_a_last_line_without_an_end_counts_for_the_encoding(tmp_path: Path, lines: int) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,text\n" + b"1,plain words\n" * lines + "2,déçu".encode("cp1252"))
+    assert read(path)[-1].cells["text"] == "déçu"
 
 
 def test_bytes_that_the_encoding_does_not_know_are_counted_and_the_row_is_kept(
