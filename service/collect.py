@@ -143,8 +143,8 @@ def _store(
         incoming = [
             Incoming(post, brands) for post in part if (brands := router.brands(post, source))
         ]
-        live = [item for item in incoming if item.post.posted_at >= since]
-        history = [item for item in incoming if item.post.posted_at < since]
+        live = [item for item in incoming if _is_live(item.post, since)]
+        history = [item for item in incoming if not _is_live(item.post, since)]
         now = services.clock.now()
 
         def work(
@@ -178,6 +178,11 @@ def _store(
         if not go_on:
             break
     return total, go_on
+
+
+def _is_live(post: Post, since: datetime) -> bool:
+    """Old posts are history, and so are those fetched only to show what a reply is about."""
+    return post.posted_at >= since and not post.channel_ref.get("context")
 
 
 def _parts(batch: Batch) -> Iterator[Sequence[Post]]:

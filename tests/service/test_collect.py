@@ -142,17 +142,21 @@ def test_an_unknown_connector_pauses_with_the_names_there_are(services: Services
     assert "rss" in str(source.last_error)
 
 
-def test_what_is_older_than_the_source_by_a_day_is_history(
+def test_what_is_older_than_the_source_or_only_context_is_history(
     services: Services, platform: type[Scripted]
 ) -> None:
     a_source(services)
     old, fresh = START - timedelta(days=2), START - timedelta(hours=2)
-    posts = [a_post("old", posted_at=old), a_post("fresh", posted_at=fresh)]
+    posts = [
+        a_post("old", posted_at=old),
+        a_post("fresh", posted_at=fresh),
+        a_post("above", posted_at=fresh, channel_ref={"context": True}),
+    ]
     platform.script = [[Batch(posts, {"at": 1})]]
     Pipeline(services).collect()
     with services.store.read() as session:
         live = dict(session.execute(select(Mention.external_id, Mention.live)).all())
-    assert live == {"old": False, "fresh": True}
+    assert live == {"old": False, "fresh": True, "above": False}
 
 
 def test_a_feed_gives_only_what_a_query_finds_and_to_every_brand_it_concerns(
