@@ -88,16 +88,19 @@ def sentence(parts: Mapping[str, Any], language: str) -> str:
             f"{_number(value)} {what} in {minutes} minutes since {since}; "
             "there is no baseline yet, so this is not sure."
         )
-    times = (value or 0) / max(float(usual), 1.0)
+    compared = _compared(float(value or 0), float(usual), zh)
     if zh:
-        return (
-            f"自{since}起，{minutes} 分钟内{what} {_number(value)} 条，"
-            f"平时约 {_number(usual)} 条（{times:.1f} 倍）。"
-        )
-    return (
-        f"{_number(value)} {what} in {minutes} minutes, usually about {_number(usual)} "
-        f"({times:.1f} times as many), since {since}."
-    )
+        return f"自{since}起，{minutes} 分钟内{what} {_number(value)} 条，{compared}。"
+    return f"{_number(value)} {what} in {minutes} minutes, {compared}, since {since}."
+
+
+def _compared(value: float, usual: float, zh: bool) -> str:
+    if usual < 1:
+        return "平时不足 1 条" if zh else "usually less than one"
+    times = value / usual
+    if zh:
+        return f"平时约 {_number(usual)} 条（{times:.1f} 倍）"
+    return f"usually about {_number(usual)} ({times:.1f} times as many)"
 
 
 def _title(parts: Mapping[str, Any], level: str | None, language: str) -> str:

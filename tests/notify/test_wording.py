@@ -60,6 +60,7 @@ def test_a_chinese_message_says_the_same() -> None:
     [
         ({"finding": "share"}, "Negative share has risen to 62% (usually 14%)", "负面占比升至 62%"),
         ({"baseline": None}, "there is no baseline yet", "尚无基线"),
+        ({"baseline": 0.4}, "in 15 minutes, usually less than one, since", "平时不足 1 条"),
         ({"metric": "volume"}, "84 mentions in 15 minutes", "提及 84 条"),
     ],
 )
