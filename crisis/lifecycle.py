@@ -76,7 +76,7 @@ def take_in(
     if not (flared or risen or fired):
         return False
     before = incident.level
-    if risen or flared:
+    if risen or flared or assessed.index > incident.summary.get("index", 0.0):
         # A wave that merely goes on keeps the reasons for which its level was reached.
         incident.reasons = assessed.parts
         kept = {name: incident.summary.get(name) for name in ("number", "peak")}
