@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import traceback
 from pathlib import Path
 
 import streamlit as st
@@ -97,7 +98,7 @@ def _configure_streamlit(services: Services) -> None:
         "client.showErrorLinks": False,
         # Exports go through our own buttons, which ask for the right and write the log.
         "client.disableDataExport": True,
-        "logger.level": "warning",
+        "logger.level": "critical",
         "server.address": services.settings.host,
         "server.port": services.settings.port,
         "server.allowedHosts": sorted(allowed_hosts(services.settings)),
@@ -118,7 +119,9 @@ async def _icon(_request: Request) -> Response:
 
 def _say_error(error: Exception) -> bool:
     """Put a sentence on the page where Streamlit would put a stack trace; log the trace."""
-    log.error("page_failed", error=type(error).__name__, exc_info=error)
+    # The places only: an error's own words may quote a post, and Streamlit's log shows values.
+    places = "".join(traceback.format_tb(error.__traceback__))
+    log.error("page failed", error=type(error).__name__, places=places)
     person = desk.who() if not isinstance(error, StoreError) else None
     said = words.of(person.language if person else "en")
     if isinstance(error, StoreError):

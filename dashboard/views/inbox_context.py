@@ -114,11 +114,17 @@ def _part(desk: Desk, part: Mapping[str, Any]) -> str:
 
 
 def _reading(desk: Desk, view: TicketView) -> None:
-    reads = [
-        entry.post.read
+    posts = [
+        entry.post
         for entry in view.thread
         if entry.post is not None and entry.post.direction == "inbound" and entry.post.read
     ]
+    theirs = [
+        post
+        for post in posts
+        if post.writer is not None and post.writer.customer_id == view.ticket.customer_id
+    ]
+    reads = [post.read for post in theirs or posts if post.read is not None]
     if not reads:
         return
     read = reads[-1]

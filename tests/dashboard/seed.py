@@ -20,6 +20,7 @@ from store.ingest import BrandHit, Incoming, ingest
 from store.models import Brand, Mention, Source, User
 from store.posts import Post, PostAuthor
 
+NAMES = {"agent": "Li", "manager": "Wu", "analyst": "Xu", "administrator": "Zhao"}
 PASSWORD = "correct horse battery"
 HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror=window.hacked=2> "
@@ -72,11 +73,10 @@ def add_brand(session: Session, name: str, now: datetime, **more: object) -> Bra
 
 
 def add_user(session: Session, email: str, role: str, now: datetime, **more: object) -> User:
+    name = NAMES.get(role, "Ng")
     return users.create(
         session,
-        users.NewUser(
-            email, role, hash_password(PASSWORD), name=email.split("@")[0].title(), **more
-        ),
+        users.NewUser(email, role, hash_password(PASSWORD), name=name, **more),
         now,
     )
 

@@ -40,7 +40,7 @@ _ENGLISH = re.compile(r"[A-Za-z]{2,}")
 _NAMES = {
     "groundswell", "bluesky", "english", "northwind", "kettles", "borealis", "home", "csv", "xlsx",
     "rss", "atom", "leser", "imap", "smtp", "utc", "us", "inc", "gs", "kol", "import", "example",
-    "com", "and", "or", "not", "https", "fixed",
+    "li", "wu", "xu", "zhao", "ng", "com", "and", "or", "not", "https", "fixed",
 }  # fmt: skip
 
 
@@ -136,7 +136,9 @@ def test_an_agent_reads_a_ticket_and_answers_it_once(page: Page, dashboard: Dash
     page.locator("button.row").nth(2).click()
     number = page.locator(".ticket-head h1").inner_text()
     assert re.fullmatch(r"GS-\d{4}-\d{6}", number)
+    expect(page.locator(".st-key-composer .rules")).to_have_text("Public reply on Bluesky")
     page.keyboard.press("r")
+    expect(page.locator(".st-key-composer textarea")).to_be_focused()
     page.keyboard.type("Hello 👨‍👩‍👧, I am looking into it.")
     expect(page.locator(".st-key-composer .left")).to_have_text("270 characters left")
     page.locator(".st-key-composer textarea").press("Control+Enter")
@@ -195,9 +197,9 @@ def test_keys_move_take_and_resolve(page: Page, dashboard: Dashboard) -> None:
     expect(page.locator(".ticket-head h1")).not_to_have_text(first)
     number = page.locator(".ticket-head h1").inner_text()
     page.keyboard.press("a")
-    expect(page.get_by_text("Agent took the ticket")).to_be_visible()
+    expect(page.get_by_text("Li took the ticket")).to_be_visible()
     page.keyboard.press("e")
-    expect(page.get_by_text("Agent resolved the ticket")).to_be_visible()
+    expect(page.get_by_text("Li resolved the ticket")).to_be_visible()
     with dashboard.store.read() as session:
         ticket = session.scalars(select(Ticket).where(Ticket.number == number)).one()
     assert ticket.status == "resolved"
