@@ -84,7 +84,10 @@ def write(
 ) -> None:
     """Write weights of transformers' ``BertModel`` and our head arrays as an exported model."""
     folder.mkdir(parents=True, exist_ok=True)
-    stored: dict[str, NDArray[Any]] = dict(arrays)
+    # safetensors writes the memory as it lies: a transposed view would come back scrambled.
+    stored: dict[str, NDArray[Any]] = {
+        name: np.ascontiguousarray(values) for name, values in arrays.items()
+    }
     words = state["embeddings.word_embeddings.weight"]
     positions = padded(config.window + 2)
     for key, values in state.items():

@@ -13,8 +13,8 @@ from sentiment import encoder
 from sentiment.encoder import BundledModel
 from sentiment.text import normalise
 from sentiment.training import __main__ as command
-from sentiment.training import loop, network
-from sentiment.training.export import best_temperature
+from sentiment.training import loop, network, sets
+from sentiment.training.export import base_vectors, best_temperature
 from sentiment.training.loop import batches, class_weights, loss_of, masks, pad
 from sentiment.training.sets import HEADS, Row, bits
 from tests.sentiment.training.test_vocabulary import PIECES, tokenizer_json
@@ -84,6 +84,10 @@ def test_a_run_is_trained_exported_and_evaluated(
     expected = loop.logits_of(trained, encoded)
     single = BundledModel.load_from(out, precision="f32")
     np.testing.assert_allclose(single.understand(texts).logits, expected, atol=0.05)
+
+    held_out = [row.text for row in sets.load(None, {}, [labelled])[1]]
+    aims, found = base_vectors(run, out, held_out), single.understand(held_out).vectors
+    assert float((aims * found).sum(1).mean()) > 0.9  # the vectors stand in for the base encoder's
 
     capsys.readouterr()
     assert start(monkeypatch, "evaluate", "--model", out, "--files", labelled) == 0
