@@ -243,16 +243,19 @@ class BundledModel:
             if not normalise(text):
                 p = _NOTHING
             feeling = p["sentiment"]
+            sentiment, intent = sentiments[_largest(feeling)], intents[_largest(p["intent"])]
+            # Urgency is learnt from few labels; of pleased praise the guide knows it to be nought.
+            pleased = sentiment is Sentiment.positive and intent is Intent.praise
             yield Assessment(
-                sentiment=sentiments[_largest(feeling)],
+                sentiment=sentiment,
                 p_negative=feeling[0],
                 p_neutral=feeling[1],
                 p_positive=feeling[2],
-                intent=intents[_largest(p["intent"])],
+                intent=intent,
                 intent_probabilities=p["intent"],
                 emotion=emotions[_largest(p["emotion"])],
                 emotion_probabilities=p["emotion"],
-                urgency=_largest(p["urgency"]),
+                urgency=0 if pleased else _largest(p["urgency"]),
                 language=identify(text),
                 unsure=max(feeling) < self.config.unsure_below,
                 model=self.name,
