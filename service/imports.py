@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from crisis.learning import relearn
 from listeners.files import FileImport, ImportBatch, read_posts, rejects_path
 from service.wiring import Services
 from store.brands import ensure_brand
@@ -44,9 +45,20 @@ def import_file(
         report.stored += _store(services, page, brands, report.new_brands, live)
         report.rejected += page.rejected
         report.damaged_lines = page.damaged_lines
+    if report.stored.added and not live:
+        _learn(services, brands)
     if report.rejected:
         report.rejects = options.rejects or rejects_path(path)
     return report
+
+
+def _learn(services: Services, brands: dict[str, int]) -> None:
+    """Let the detectors of brands that are watched already learn from their new past."""
+    now = services.clock.now()
+    for brand_id in brands.values():
+        services.store.transact(
+            lambda session, brand_id=brand_id: relearn(session, brand_id, now)  # type: ignore[misc]
+        )
 
 
 def _store(

@@ -442,3 +442,20 @@ def test_sessions_are_kept_as_hashes_only(page: Page, dashboard: Dashboard) -> N
         hashes = session.scalars(select(UserSession.token_hash)).all()
     assert value not in hashes
     assert all(len(one) == 64 for one in hashes)
+
+
+def test_a_new_colleague_signs_in_with_the_password_that_was_shown(
+    page: Page, context: BrowserContext, dashboard: Dashboard
+) -> None:
+    enter(page, dashboard, "administrator@example.com", "/team")
+    page.get_by_role("button", name="Add a person").click()
+    page.get_by_role("textbox", name="E-mail").fill("newcomer@example.com")
+    page.get_by_role("button", name="Save").click()
+    notice = page.locator(".notice", has_text="newcomer@example.com can sign in now")
+    expect(notice).to_be_visible()
+    shown = re.search(r"password (\S+)\. Give", notice.inner_text())
+    assert shown is not None
+    context.clear_cookies()
+    sign_in(page, dashboard, "newcomer@example.com", shown.group(1))
+    settled(page)
+    assert "/sign-in" not in page.url

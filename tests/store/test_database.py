@@ -35,7 +35,7 @@ def test_times_come_back_aware_and_naive_times_are_refused(store: Store, clock: 
     with store.read() as session:
         assert session.scalars(select(Brand.created_at)).one() == clock.now()
     with pytest.raises(Exception, match="without a zone"), store.write() as session:
-        session.add(Brand(name="Naive", created_at=datetime(2026, 1, 1)))  # noqa: DTZ001
+        session.add(Brand(name="Naive", created_at=datetime(2026, 1, 1)))
 
 
 def test_an_error_undoes_the_whole_writing_session(store: Store, clock: SetClock) -> None:
