@@ -18,6 +18,7 @@ from responder.errors import DeskError
 from store.tickets import row_of
 
 _SAID = "said"
+_DONE = "done"
 Work = Callable[[Session], object]
 
 
@@ -49,9 +50,15 @@ def do(
     except LookupError as error:
         say(str(error), "error")
         return False
+    st.session_state[_DONE] = serial() + 1
     if done:
         say(done)
     return True
+
+
+def serial() -> int:
+    """How many actions were done here; in a key it closes and empties a form after each."""
+    return int(st.session_state.get(_DONE, 0))
 
 
 def desk_error(desk: Desk, error: DeskError) -> str:

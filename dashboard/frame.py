@@ -46,7 +46,7 @@ def show() -> None:
     person = desks.who()
     said = words.of(person.language if person else "en")
     st.set_page_config("Groundswell 听潮", theme.ICON, layout="wide")
-    st.html(f"<style>{theme.style()}</style>")
+    st.html(f"<style>{theme.style(st.context.theme.type == 'dark')}</style>")
     if person is None:
         _signed_out(said)
         return

@@ -18,7 +18,7 @@ from store.source_setup import SourceError, SourceHealth, SourceValues
 def show(desk: Desk, connector: str, source: SourceHealth | None) -> None:
     """Draw the form of a connector, filled from a stored source where there is one."""
     form = FORMS[connector]
-    key = f"source-form-{connector}-{source.id if source else 'new'}"
+    key = f"source-form-{connector}-{source.id if source else 'new'}-{actions.serial()}"
     real = {brand.id: brand.name for brand in desk.brands if brand.realm == "real"}
     if not real:
         parts.notice(desk.t("Add a brand under Brands & queries first."))

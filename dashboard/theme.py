@@ -47,6 +47,13 @@ OPTIONS: dict[str, Any] = {
     "theme.dark.sidebar.backgroundColor": "#171F27",
 }
 
+# The same meanings on a dark surface, light enough to be read.
+_DARK = (
+    ":root{--gs-negative:#E58A75;--gs-neutral:#9AA5B3;--gs-positive:#4DBE9F;--gs-red:#E5534B;"
+    "--gs-orange:#F08A34;--gs-quiet:#A3AEBB;--gs-line:#323D49;--gs-soft:#1B232C;"
+    "--gs-accent:#7FB2DC;--gs-amber:#E8B04B}"
+)
+
 LEVEL_WORDS = {
     "blue": N_("Blue"),
     "yellow": N_("Yellow"),
@@ -56,6 +63,7 @@ LEVEL_WORDS = {
 
 
 @functools.cache
-def style() -> str:
+def style(dark: bool = False) -> str:
     """The style sheet of the desk, to be put on every page."""
-    return (Path(__file__).parent / "assets" / "desk.css").read_text("utf-8")
+    sheet = (Path(__file__).parent / "assets" / "desk.css").read_text("utf-8")
+    return sheet + _DARK if dark else sheet

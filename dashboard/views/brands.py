@@ -21,7 +21,8 @@ def show(desk: Desk) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(desk.t("Brands & queries"))
         st.space("stretch")
-        with st.popover(desk.t("Add a brand"), icon=":material/add:", type="primary"):
+        key = f"add-brand-{actions.serial()}"
+        with st.popover(desk.t("Add a brand"), icon=":material/add:", type="primary", key=key):
             _form(desk, None)
     actions.show_said()
     if not desk.brands:
@@ -61,7 +62,8 @@ def _card(desk: Desk, brand: BrandChoice) -> None:
         for query in queries:
             _query(desk, query)
         with st.container(horizontal=True):
-            with st.popover(desk.t("Add a query"), icon=":material/add:"):
+            key = f"add-query-{brand.id}-{actions.serial()}"
+            with st.popover(desk.t("Add a query"), icon=":material/add:", key=key):
                 _new_query(desk, brand)
             with st.popover(desk.t("Change the brand"), icon=":material/edit:"):
                 _form(desk, row)
@@ -91,7 +93,7 @@ def _switch(desk: Desk, query: SearchQuery) -> None:
 
 
 def _new_query(desk: Desk, brand: BrandChoice) -> None:
-    with st.form(f"new-query-{brand.id}", border=False):
+    with st.form(f"new-query-{brand.id}-{actions.serial()}", border=False):
         text = st.text_area(
             desk.t("Query"),
             height=80,
@@ -123,7 +125,7 @@ def _form(desk: Desk, brand: Brand | None) -> None:
     zones = sorted(available_timezones())
     zone = brand.time_zone if brand else "Asia/Shanghai" if desk.words.language == "zh" else "UTC"
     kinds = {"own": desk.t("Own brand"), "competitor": desk.t("Competitor")}
-    with st.form(f"brand-form-{brand.id if brand else 'new'}", border=False):
+    with st.form(f"brand-form-{brand.id if brand else 'new'}-{actions.serial()}", border=False):
         name = st.text_input(desk.t("Name"), brand.name if brand else "", max_chars=200)
         kind = st.selectbox(
             desk.t("Kind"), list(kinds), format_func=lambda one: kinds[one],

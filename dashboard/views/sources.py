@@ -22,8 +22,8 @@ def show(desk: Desk) -> None:
         st.title(desk.t("Sources"))
         st.space("stretch")
         if desk.may("edit_sources"):
-            adding = st.popover(desk.t("Add a source"), icon=":material/add:", type="primary")
-            with adding:
+            key = f"add-source-{actions.serial()}"
+            with st.popover(desk.t("Add a source"), icon=":material/add:", type="primary", key=key):
                 _add(desk)
     actions.show_said()
     _list(desk)

@@ -21,7 +21,10 @@ def show(desk: Desk) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(desk.t("Team"))
         st.space("stretch")
-        with st.popover(desk.t("Add a person"), icon=":material/person_add:", type="primary"):
+        key = f"add-user-{actions.serial()}"
+        with st.popover(
+            desk.t("Add a person"), icon=":material/person_add:", type="primary", key=key
+        ):
             _add(desk)
     actions.show_said()
     with desk.store.read() as session:
@@ -77,13 +80,13 @@ def _brands(desk: Desk, all_brands: bool, chosen: list[int]) -> list[int] | None
 
 
 def _add(desk: Desk) -> None:
-    with st.form("add-user", border=False):
+    with st.form(f"add-user-form-{actions.serial()}", border=False):
         email = st.text_input(desk.t("E-mail"))
         name = st.text_input(desk.t("Name"), max_chars=120)
         role = _roles(desk, "agent")
         brand_ids = _brands(desk, True, [])
         password = st.text_input(
-            desk.t("First password"), _suggested(), help=_hint(desk),
+            desk.t("First password"), _suggested("new"), help=_hint(desk)
         )  # fmt: skip
         if not st.form_submit_button(desk.t("Save"), type="primary"):
             return
@@ -94,7 +97,13 @@ def _add(desk: Desk) -> None:
         user = users.create(session, new, now)
         _note(desk, session, "user.added", user.id, {"role": role})
 
-    _saved(desk, work, desk.t("Added. Give them the password in person; they sign in with it."))
+    said = desk.t(
+        "{who} can sign in now with the password {password}. Give it to them in person; it is "
+        "not shown again.",
+        who=one_line(email, 80),
+        password=password,
+    )
+    _saved(desk, work, said)
 
 
 def _change(desk: Desk, user: User, brand_ids: list[int]) -> None:
@@ -117,8 +126,8 @@ def _change(desk: Desk, user: User, brand_ids: list[int]) -> None:
 
 
 def _password(desk: Desk, user: User) -> None:
-    with st.form(f"password-{user.id}", border=False):
-        password = st.text_input(desk.t("New password"), _suggested(), help=_hint(desk))
+    with st.form(f"password-{user.id}-{actions.serial()}", border=False):
+        password = st.text_input(desk.t("New password"), _suggested(str(user.id)), help=_hint(desk))
         if not st.form_submit_button(desk.t("Save"), type="primary"):
             return
 
@@ -127,7 +136,12 @@ def _password(desk: Desk, user: User) -> None:
         users.set_password(session, user.id, _hashed(desk, password), keep_session=kept)
         _note(desk, session, "user.password_set", user.id, {})
 
-    _saved(desk, work, desk.t("The password is set. Open sessions of this person have ended."))
+    said = desk.t(
+        "The password is now {password}. Open sessions of this person have ended; give them the "
+        "new password in person, it is not shown again.",
+        password=password,
+    )
+    _saved(desk, work, said)
 
 
 def _saved(desk: Desk, work: actions.Work, said: str) -> None:
@@ -167,8 +181,10 @@ def _hint(desk: Desk) -> str:
     )
 
 
-def _suggested() -> str:
-    return secrets.token_urlsafe(12)
+def _suggested(of: str) -> str:
+    # Kept until it is used: a new one at every rerun would replace what the reader sees.
+    kept: dict[str, str] = st.session_state.setdefault("suggested", {})
+    return kept.setdefault(f"{of}-{actions.serial()}", secrets.token_urlsafe(12))
 
 
 def _note(
