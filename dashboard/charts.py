@@ -212,7 +212,7 @@ def share_of_voice(desk: Desk, slices: Sequence[Slice], names: dict[str, str]) -
         ],
     )
     return alt.layer(
-        base.mark_bar(height=14, color=theme.ACCENT),
+        base.mark_bar(height=14, color=theme.LINE),
         base.mark_text(align="left", dx=4, color="#7A8594").encode(text="label:N"),
     ).properties(height=28 * len(rows) + 64)
 
@@ -235,7 +235,7 @@ def sparkline(
         y=alt.Y("low:Q", title=None, axis=alt.Axis(tickCount=3)),
         y2="high:Q",
     )
-    line = base.mark_line(color=theme.ACCENT, strokeWidth=2).encode(y="value:Q")
+    line = base.mark_line(color=theme.LINE, strokeWidth=2).encode(y="value:Q")
     layers: list[Any] = [band, line]
     if started is not None:
         mark = _data([{"start": wall_clock(desk, started), "name": desk.t("Began")}])

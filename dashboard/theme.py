@@ -13,6 +13,7 @@ UNSCORED = "#C3CAD3"
 LEVEL = {"blue": "#2F6FDE", "yellow": "#D9A300", "orange": "#E0700B", "red": "#C62828"}
 LEVELS = ("blue", "yellow", "orange", "red")
 ACCENT = "#2B5B84"
+LINE = "#3F7FB0"  # the accent in charts, to be seen on white and on dark
 ICON = Path(__file__).parent / "assets" / "icon.png"
 # Seven at most, told apart in greyscale order and by colour-blind eyes (Okabe and Ito, darkened).
 SERIES = ("#2B5B84", "#C96A1B", "#1F8A70", "#7B4B94", "#B58900", "#4FA3C7", "#7A8594")
