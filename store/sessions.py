@@ -50,7 +50,11 @@ def open_session(session: Session, user_id: int, now: datetime) -> str:
 
 def find(session: Session, token: str, now: datetime) -> OpenSession | None:
     """The session of this token and its person, unless revoked, expired or the person left."""
-    hashed = hash_token(token)
+    return find_hashed(session, hash_token(token), now)
+
+
+def find_hashed(session: Session, hashed: str, now: datetime) -> OpenSession | None:
+    """The same by what the table keeps of the token."""
     row = session.execute(
         select(UserSession, User)
         .join(User, User.id == UserSession.user_id)
