@@ -9,11 +9,14 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import JSON, Table
+from sqlalchemy import JSON, BindParameter, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from store.models.base import UtcDateTime
+
+# Handed over as one parameter: SQLAlchemy would look at each of 500 keys otherwise.
+KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 
 
 def table_of(model: type[Any]) -> Table:

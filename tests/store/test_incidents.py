@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from store import detections, incidents
 from store.database import Store
-from store.ingest import remove
+from store.removals import remove
 from store.models import Brand, Incident, Mention, Source
 from store.posts import Removal
 from tests.builders import a_brand, a_post, take_in
