@@ -25,7 +25,7 @@ PREFIX = "query: "
 """What the base encoder was trained with in front of a text that is compared."""
 VECTOR_ROWS = 3_000
 CALIBRATION_ROWS = 200
-RIDGE = 1e-3
+RIDGE = 0.1
 UNSURE_SHARE = 0.15
 """The share of held-out texts that is to be marked as unsure."""
 
