@@ -26,14 +26,23 @@ LONGEST_NOTE = 4000
 
 
 class IncidentError(ValueError):
-    """What was asked cannot be done with this incident; the text says why and what to do."""
+    """What was asked cannot be done with this incident; the text says why and what to do.
+
+    ``text`` is the English sentence with its ``{names}`` still open and ``values`` what they stand
+    for, so that the interface can say it in another language.
+    """
+
+    def __init__(self, text: str, /, **values: object) -> None:
+        super().__init__(text.format(**values) if values else text)
+        self.text = text
+        self.values = values
 
 
 def acknowledge(session: Session, incident_id: int, user_id: int, now: datetime) -> Incident:
     """A person takes the lead. Raises IncidentError when somebody has, or it is closed."""
     incident = _open(session, incident_id)
     if incident.acknowledged_at is not None:
-        raise IncidentError(f"{incident.number} has been acknowledged already.")
+        raise IncidentError("{number} has been acknowledged already.", number=incident.number)
     incident.acknowledged_at, incident.acknowledged_by = now, user_id
     if incident.status == "open":
         incident.status = "acknowledged"
@@ -53,8 +62,10 @@ def change_status(
         raise IncidentError("An incident is closed with a verdict: crisis or not a crisis.")
     if status not in allowed:
         raise IncidentError(
-            f"{incident.number} is {incident.status}; from there it can become "
-            f"{' or '.join(allowed)}, not {status}."
+            "{number} is {incident_status} now; that step does not lead from there. Reload the "
+            "page and choose again.",
+            number=incident.number,
+            incident_status=incident.status,
         )
     before, incident.status = incident.status, status
     if incident.acknowledged_at is None:
@@ -71,7 +82,7 @@ def close(
     Raises IncidentError when it is closed already, or for another verdict.
     """
     if verdict not in VERDICTS:
-        raise IncidentError(f"A verdict is {' or '.join(VERDICTS)}, not {verdict}.")
+        raise IncidentError("A verdict is crisis or not a crisis, nothing else.")
     incident = _open(session, incident_id)
     if note.strip():
         add_note(session, incident_id, note, user_id, now)
@@ -87,7 +98,11 @@ def add_note(
     if not words:
         raise IncidentError("A note needs some text.")
     if len(words) > LONGEST_NOTE:
-        raise IncidentError(f"A note has {LONGEST_NOTE} characters at most; this has {len(words)}.")
+        raise IncidentError(
+            "A note has {most} characters at most; this has {length}.",
+            most=LONGEST_NOTE,
+            length=len(words),
+        )
     incident = _found(session, incident_id)
     incidents.add_event(session, incident.id, now, "note", {"text": words}, user_id)
     incident.changed_at = now
@@ -111,7 +126,7 @@ def escalate_mention(
     mention that is not the brand's.
     """
     if level not in LEVELS:
-        raise IncidentError(f"A level is one of {', '.join(LEVELS)}, not {level}.")
+        raise IncidentError("A level is one of blue, yellow, orange and red.")
     posted_at = session.scalar(
         select(Mention.posted_at)
         .join(MentionBrand, MentionBrand.mention_id == Mention.id)
@@ -158,7 +173,8 @@ def _open(session: Session, incident_id: int) -> Incident:
     incident = _found(session, incident_id)
     if incident.status == "closed":
         raise IncidentError(
-            f"{incident.number} is closed and stays so; a new wave opens a new incident."
+            "{number} is closed and stays so; a new wave opens a new incident.",
+            number=incident.number,
         )
     return incident
 

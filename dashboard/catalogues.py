@@ -19,17 +19,18 @@ from babel.messages.pofile import read_po, write_po
 from dashboard.words import DOMAIN, LANGUAGES, LOCALE
 
 _SAID = frozenset({"t", "nt", "N_"})
-# The desk's errors are written in the responder and said in the reader's language here.
-_ERRORS = frozenset({"TicketError", "Collision", "ReplyRefused", "CannedError"})
+# Errors are written in the stages and said in the reader's language here.
+_ERRORS = frozenset({"TicketError", "Collision", "ReplyRefused", "CannedError", "IncidentError"})
 # The catalogues carry no time of their own, so that compiling twice gives the same bytes.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def source_texts() -> Catalog:
-    """Every text that is marked with ``t``, ``nt`` or ``N_``, and the desk's errors."""
+    """Every text that is marked with ``t``, ``nt`` or ``N_``, and the errors of stages."""
     template = Catalog(domain=DOMAIN, creation_date=_EPOCH, revision_date=_EPOCH)
     here = Path(__file__).parent
-    for folder, names in ((here, _SAID), (here.parent / "responder", _ERRORS)):
+    stages = [(here.parent / stage, _ERRORS) for stage in ("crisis", "responder")]
+    for folder, names in ((here, _SAID), *stages):
         for path in sorted(folder.rglob("*.py")):
             for message in _marked(path, names):
                 template.add(message)

@@ -262,10 +262,19 @@ def _do(desk: Desk, work: actions.Work) -> None:
         try:
             return work(session)
         except acts.IncidentError as error:
-            raise LookupError(str(error)) from error
+            raise LookupError(_refusal(desk, error)) from error
 
     actions.do(desk, "act_on_alerts", translated)
     st.rerun()
+
+
+def _refusal(desk: Desk, error: acts.IncidentError) -> str:
+    values = dict(error.values)
+    if "incident_status" in values:
+        values["incident_status"] = terms.word(
+            desk, terms.INCIDENT_STATUSES, str(values["incident_status"])
+        )
+    return desk.t(error.text, **values)
 
 
 def _timeline(desk: Desk, line: IncidentLine) -> None:

@@ -77,7 +77,7 @@ def test_an_incident_is_led_to_its_end_and_every_step_is_on_record(store: Store)
 @pytest.mark.parametrize(
     ("steps", "wrong", "message"),
     [
-        ([], ("status", "recovering"), "is open; from there"),
+        ([], ("status", "recovering"), "is open now; that step"),
         ([], ("status", "closed"), "with a verdict"),
         ([("acknowledge",)], ("acknowledge",), "already"),
         ([("close", "not_a_crisis")], ("acknowledge",), "is closed and stays so"),
