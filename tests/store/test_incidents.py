@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from store import detections, incidents
 from store.database import Store
-from store.removals import remove
 from store.models import Brand, Incident, Mention, Source
 from store.posts import Removal
+from store.removals import remove
 from tests.builders import a_brand, a_post, take_in
 from tests.conftest import START
 
