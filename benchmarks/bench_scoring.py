@@ -101,10 +101,10 @@ def main() -> None:
     started = time.perf_counter()
     bundled = BundledModel.load()
     load = time.perf_counter() - started
-    single = BundledModel.load_from(MODEL, precision="f32")
+    half = BundledModel.load_from(MODEL, precision="bf16")
     rates = {
         "bundled model": rate(bundled.assess, texts, options.runs),
-        "bundled model, float32": rate(single.assess, texts, options.runs),
+        "bundled model, bf16": rate(half.assess, texts, options.runs),
         "pipeline, same size": rate(lambda t: small(list(t)), slow, options.runs),
         "pipeline, same size, batch 32": rate(
             lambda t: small(list(t), batch_size=32), slow, options.runs

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 
 from sentiment import encoder
@@ -241,12 +242,21 @@ def test_scoring_imports_no_deep_learning_framework() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_half_and_single_precision_say_the_same(model: BundledModel) -> None:
-    single = BundledModel.load_from(MODEL, precision="f32")
+def test_half_and_single_precision_say_the_same() -> None:
     clear = [text for text, _ in CLEAR + WISHES]
-    default, other = labels(model.assess(clear)), labels(single.assess(clear))
-    differing = sum(a[:4] != b[:4] for a, b in zip(default, other, strict=True))
+    half, single = (
+        labels(BundledModel.load_from(MODEL, precision=precision).assess(clear))
+        for precision in ("bf16", "f32")
+    )
+    differing = sum(a[:4] != b[:4] for a, b in zip(half, single, strict=True))
     assert differing <= 1
+
+
+def test_half_precision_is_for_processors_with_matrix_instructions(tmp_path: Path) -> None:
+    processor = tmp_path / "cpuinfo"
+    processor.write_text("flags : avx512_bf16 avx512_vnni")
+    assert encoder.best_precision(openvino.Core(), processor) == "f32"
+    assert encoder.best_precision(openvino.Core(), tmp_path / "absent") == "f32"
 
 
 def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
