@@ -49,6 +49,11 @@ def day_kinds(country: str | None) -> Callable[[date], DayKind]:
     return lambda day: DayKind.holiday if day in off else DayKind.ordinary
 
 
+def countries() -> list[str]:
+    """The countries (ISO 3166 codes) whose holidays are known, in order."""
+    return sorted({"CN", *country_rules.list_supported_countries()})
+
+
 def known_until(country: str | None) -> date | None:
     """The last day whose holidays are certain; None where rules hold for every year."""
     if country != "CN":

@@ -20,7 +20,9 @@ from dashboard.words import DOMAIN, LANGUAGES, LOCALE
 
 _SAID = frozenset({"t", "nt", "N_"})
 # Errors are written in the stages and said in the reader's language here.
-_ERRORS = frozenset({"TicketError", "Collision", "ReplyRefused", "CannedError", "IncidentError"})
+_ERRORS = frozenset(
+    {"TicketError", "Collision", "ReplyRefused", "CannedError", "IncidentError", "NotifyError"}
+)
 # The catalogues carry no time of their own, so that compiling twice gives the same bytes.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,7 +31,7 @@ def source_texts() -> Catalog:
     """Every text that is marked with ``t``, ``nt`` or ``N_``, and the errors of stages."""
     template = Catalog(domain=DOMAIN, creation_date=_EPOCH, revision_date=_EPOCH)
     here = Path(__file__).parent
-    stages = [(here.parent / stage, _ERRORS) for stage in ("crisis", "responder")]
+    stages = [(here.parent / stage, _ERRORS) for stage in ("crisis", "notify", "responder")]
     for folder, names in ((here, _SAID), *stages):
         for path in sorted(folder.rglob("*.py")):
             for message in _marked(path, names):

@@ -14,7 +14,7 @@ from dashboard import levels, periods, state, theme, words
 from dashboard.desk import Desk
 from dashboard.hostile import escape, to_markdown
 from dashboard.rights import Right, may
-from dashboard.views import alerts, brands, inbox, mentions, sources, team, trends
+from dashboard.views import alerts, brands, inbox, mentions, settings, sources, team, trends
 from dashboard.words import N_, Words
 from service.signin import Person
 from store import users
@@ -38,6 +38,7 @@ VIEWS: list[tuple[str, str, str, str, Right, View]] = [
     (_SET_UP, "brands", N_("Brands & queries"), ":material/sell:", "edit_brands", brands.show),
     (_SET_UP, "sources", N_("Sources"), ":material/rss_feed:", "read_sources", sources.show),
     (_SET_UP, "team", N_("Team"), ":material/group:", "edit_team", team.show),
+    (_SET_UP, "settings", N_("Settings"), ":material/settings:", "read_settings", settings.show),
 ]
 
 

@@ -18,6 +18,9 @@ Right = Literal[
     "run_sources",  # run now, pause, resume
     "edit_brands",
     "edit_team",
+    "read_settings",
+    "edit_wording",  # standard wording
+    "edit_settings",  # notification targets, service levels, calendars
 ]
 
 _READ: frozenset[Right] = frozenset({"read_inbox", "read_alerts", "read_trends"})
@@ -25,7 +28,16 @@ _READ: frozenset[Right] = frozenset({"read_inbox", "read_alerts", "read_trends"}
 RIGHTS: dict[str, frozenset[Right]] = {
     "agent": _READ | {"work_tickets"},
     "analyst": _READ | {"export", "read_sources"},
-    "manager": _READ | {"work_tickets", "act_on_alerts", "export", "read_sources", "run_sources"},
+    "manager": _READ
+    | {
+        "work_tickets",
+        "act_on_alerts",
+        "export",
+        "read_sources",
+        "run_sources",
+        "read_settings",
+        "edit_wording",
+    },
     "administrator": _READ
     | {
         "work_tickets",
@@ -36,6 +48,9 @@ RIGHTS: dict[str, frozenset[Right]] = {
         "run_sources",
         "edit_brands",
         "edit_team",
+        "read_settings",
+        "edit_wording",
+        "edit_settings",
     },
 }
 

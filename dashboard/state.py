@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from listeners.base import Listener
+from notify.base import Notifier
 from responder.channels.base import ReplyRules
 from service.signin import SignIn
 from store.clock import Clock
@@ -53,6 +54,7 @@ class Services(Protocol):
         self, connector: str, config: Mapping[str, Any], sealed: bytes | None
     ) -> Listener: ...
     def reply_rules(self, platform: str) -> ReplyRules | None: ...
+    def notifier(self, kind: str, sealed: bytes | None) -> Notifier: ...
 
 
 @dataclass(frozen=True, slots=True)

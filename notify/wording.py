@@ -63,6 +63,20 @@ def message_of(delivery: ClaimedDelivery, link_base: str = "") -> Message:
     return Message(title=title, body=body, level=delivery.level, key=delivery.key)
 
 
+def test_message(language: str, key: str) -> Message:
+    """What is sent when somebody asks whether a target works, in the target's language."""
+    if language.lower().startswith("zh"):
+        return Message(
+            "听潮：测试通知", "这是一条测试消息。收到它说明预警通知可以送达这里。", None, key
+        )
+    return Message(
+        "Groundswell: a test",
+        "This is a test. Whoever reads it will be told here when an alert is raised.",
+        None,
+        key,
+    )
+
+
 def sentence(parts: Mapping[str, Any], language: str) -> str:
     """What rose, by how much, against what, since when; empty for what a person reported."""
     finding = parts.get("finding")

@@ -11,12 +11,14 @@ import sys
 import typer
 
 from listeners.base import ListenerError
+from notify.base import NotifyError
 from platforms.tables import TableError
 from sentiment.base import ModelError
-from service.commands import data, database, drills, health, people, running
+from service.commands import data, database, drills, health, people, running, targets
 from service.commands.terminal import err
 from service.settings import SettingsError
 from store.errors import StoreError
+from store.notifications import TargetError
 from store.secrets import SecretsError
 from store.users import UserError
 
@@ -24,11 +26,13 @@ PLAIN_ERRORS = (
     ListenerError,
     LookupError,
     ModelError,
+    NotifyError,
     OSError,
     SecretsError,
     SettingsError,
     StoreError,
     TableError,
+    TargetError,
     UserError,
 )
 """Errors whose text tells a person what to do; anything else is a fault of ours."""
@@ -51,6 +55,7 @@ app.command("drill")(drills.drill)
 app.command("export")(data.export)
 app.command("doctor")(health.doctor)
 app.add_typer(people.app, name="user")
+app.add_typer(targets.app, name="target")
 app.add_typer(database.app, name="db")
 
 

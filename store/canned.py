@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.models import CannedResponse
@@ -38,6 +38,15 @@ def canned_responses(
     ).all()
 
 
+def all_of(session: Session, brand_ids: Sequence[int]) -> Sequence[CannedResponse]:
+    """All wording of these brands and of no brand, by language and title."""
+    return session.scalars(
+        select(CannedResponse)
+        .where(or_(CannedResponse.brand_id.in_(brand_ids), CannedResponse.brand_id.is_(None)))
+        .order_by(CannedResponse.language, CannedResponse.title, CannedResponse.id)
+    ).all()
+
+
 def how_many(session: Session) -> int:
     """How many canned responses there are."""
     return session.scalar(select(func.count(CannedResponse.id))) or 0
@@ -65,6 +74,26 @@ def add(
     session.add(row)
     session.flush()
     return row
+
+
+def change(
+    session: Session,
+    canned_id: int,
+    title: str,
+    body: str,
+    language: str,
+    *,
+    category: str | None = None,
+    brand_id: int | None = None,
+) -> bool:
+    """Change wording; false when it is gone. Check it first with ``responder.drafts.check``."""
+    statement = (
+        update(CannedResponse)
+        .where(CannedResponse.id == canned_id)
+        .values(title=title, body=body, language=language, category=category, brand_id=brand_id)
+        .returning(CannedResponse.id)
+    )
+    return session.execute(statement).first() is not None
 
 
 def remove(session: Session, canned_id: int) -> bool:

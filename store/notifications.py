@@ -12,15 +12,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.bulk import execute_many, table_of, upsert
-from store.models import Brand, Notification, NotificationDelivery, NotificationTarget
+from store.models import Brand, Incident, Notification, NotificationDelivery, NotificationTarget
 
 LEVELS = ("blue", "yellow", "orange", "red")
 """Warning levels from least to worst."""
 CLAIM_FOR = timedelta(minutes=2)
+SWITCHED_OFF = "The target was switched off before this was sent."
+"""Why a delivery failed that waited when its target was switched off."""
+_LONGEST_NAME = 120
+
+
+class TargetError(ValueError):
+    """A target that cannot be kept; ``reason`` is empty or long (its name), taken, gone, kind,
+    level, language or address. The text says what to do.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +230,16 @@ def add_target(
 ) -> int:
     """Store a target; ``address`` is sealed already. Gives its id.
 
-    Raises ValueError for an unknown kind or level, or an apprise target without an address.
+    Raises TargetError (a ValueError) for an unknown kind or level, an apprise target without an
+    address, and a name that is empty, too long or taken.
     """
     if kind not in {"console", "apprise"}:
-        raise ValueError(f"a target is console or apprise, not {kind!r}")
-    if min_level not in LEVELS:
-        raise ValueError(f"a level is one of {', '.join(LEVELS)}, not {min_level!r}")
+        raise TargetError("kind", f"A target is console or apprise, not {kind!r}.")
     if kind == "apprise" and not address:
-        raise ValueError("an apprise target needs an address")
+        raise TargetError("address", "An apprise target needs an address.")
+    _check_level(min_level)
     target = NotificationTarget(
-        name=name,
+        name=_free_name(session, name, 0),
         kind=kind,
         address=address,
         brand_id=brand_id,
@@ -237,6 +250,88 @@ def add_target(
     session.add(target)
     session.flush()
     return target.id
+
+
+def update_target(
+    session: Session,
+    target_id: int,
+    *,
+    name: str,
+    brand_id: int | None,
+    min_level: str,
+    language: str,
+    address: bytes | None = None,
+) -> None:
+    """Change a target; without an ``address`` (sealed already) it keeps the one it has.
+
+    Raises TargetError as ``add_target`` does, and when the target is gone.
+    """
+    _check_level(min_level)
+    target = _existing(session, target_id)
+    target.name = _free_name(session, name, target_id)
+    target.brand_id, target.min_level, target.language = brand_id, min_level, language
+    if address is not None:
+        target.address = address
+    session.flush()
+
+
+def set_target_active(session: Session, target_id: int, active: bool) -> None:
+    """Switch a target on or off. What still waits for one that is switched off counts as failed:
+    an old alarm must not go out by itself when it is switched on again.
+
+    Raises TargetError when the target is gone.
+    """
+    _existing(session, target_id).active = active
+    session.flush()
+    if not active:
+        session.execute(
+            update(NotificationDelivery)
+            .where(
+                NotificationDelivery.target_id == target_id,
+                NotificationDelivery.status == "pending",
+            )
+            .values(status="failed", next_attempt_at=None, error=SWITCHED_OFF)
+        )
+
+
+def remove_target(session: Session, target_id: int) -> bool:
+    """Delete a target with its ledger; False when it was gone already."""
+    statement = delete(NotificationTarget).where(NotificationTarget.id == target_id)
+    return session.execute(statement.returning(NotificationTarget.id)).first() is not None
+
+
+def target_named(session: Session, name: str) -> NotificationTarget | None:
+    """A target by its name, whatever its letters' case."""
+    same = func.lower(NotificationTarget.name) == _plain(name).lower()
+    return session.scalars(select(NotificationTarget).where(same)).first()
+
+
+def _existing(session: Session, target_id: int) -> NotificationTarget:
+    target = session.get(NotificationTarget, target_id)
+    if target is None:
+        raise TargetError("gone", "This target has been removed.")
+    return target
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _free_name(session: Session, name: str, target_id: int) -> str:
+    plain = _plain(name)
+    if not plain:
+        raise TargetError("empty", "A target needs a name.")
+    if len(plain) > _LONGEST_NAME:
+        raise TargetError("long", f"A target's name has {_LONGEST_NAME} characters at most.")
+    known = target_named(session, plain)
+    if known is not None and known.id != target_id:
+        raise TargetError("taken", f"A target named {plain} is already there. Choose another name.")
+    return plain
+
+
+def _check_level(level: str) -> None:
+    if level not in LEVELS:
+        raise TargetError("level", f"A level is one of {', '.join(LEVELS)}, not {level!r}.")
 
 
 def targets(session: Session) -> Sequence[NotificationTarget]:
@@ -259,3 +354,51 @@ def deliveries_of(session: Session, incident_id: int) -> list[tuple[Notification
         .order_by(Notification.id, NotificationDelivery.id)
     )
     return [(note, name, status, error or "") for note, name, status, error in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """A line of a target's ledger. ``incident`` is its number, ``brand`` the brand's name."""
+
+    created_at: datetime
+    level: str | None
+    brand: str
+    incident: str
+    status: str
+    attempts: int
+    sent_at: datetime | None
+    next_attempt_at: datetime | None
+    error: str
+
+
+def last_deliveries(
+    session: Session, target_id: int, brand_ids: Sequence[int], limit: int = 5
+) -> list[DeliveryLine]:
+    """A target's newest deliveries about these brands or about none."""
+    rows = session.execute(
+        select(Notification, NotificationDelivery, Brand.name, Incident.number)
+        .join(NotificationDelivery, NotificationDelivery.notification_id == Notification.id)
+        .outerjoin(Brand, Brand.id == Notification.brand_id)
+        .outerjoin(Incident, Incident.id == Notification.incident_id)
+        .where(NotificationDelivery.target_id == target_id)
+        .where(or_(Notification.brand_id.in_(brand_ids), Notification.brand_id.is_(None)))
+        .order_by(NotificationDelivery.id.desc())
+        .limit(limit)
+    )
+    return [
+        DeliveryLine(
+            note.created_at, note.level, brand or "", number or "", delivery.status,
+            delivery.attempts, delivery.sent_at, delivery.next_attempt_at, delivery.error or "",
+        )
+        for note, delivery, brand, number in rows
+    ]  # fmt: skip
+
+
+def failed_counts(session: Session) -> dict[int, int]:
+    """How many deliveries have failed for good, by target; targets without any are left out."""
+    rows = session.execute(
+        select(NotificationDelivery.target_id, func.count())
+        .where(NotificationDelivery.status == "failed")
+        .group_by(NotificationDelivery.target_id)
+    )
+    return {row[0]: row[1] for row in rows}

@@ -13,6 +13,9 @@ from cryptography.fernet import Fernet
 
 from dashboard.app import run
 from listeners.base import Listener, ListenerError
+from notify.apprise import AppriseNotifier
+from notify.base import Notifier
+from notify.console import ConsoleNotifier
 from responder.channels.base import ReplyRules
 from store.clock import Clock, SystemClock
 from store.database import Store
@@ -41,6 +44,11 @@ class Services:
         if platform == "bluesky":
             return ReplyRules(max_length=300, counts="graphemes")
         return ReplyRules(public=False) if platform in {"email", "demo"} else None
+
+    def notifier(self, kind: str, sealed: bytes | None) -> Notifier:
+        if kind == "console":
+            return ConsoleNotifier()
+        return AppriseNotifier(str(self.secrets.unseal(sealed)["url"]))
 
 
 def main() -> None:
