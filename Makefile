@@ -38,7 +38,7 @@ test: install-dev ## Install what the tests need, then run them, a real browser 
 	$(MAKE) --no-print-directory test-browser
 
 test-unit: install-dev
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not servers and not slow" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not servers and not slow" --cov --cov-report=term:skip-covered --durations=25
 
 test-browser: install-dev
 	$(BIN)/python -m pytest -m "browser and not servers and not slow"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import JSON, BindParameter, Table, bindparam
+from sqlalchemy import JSON, BindParameter, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -71,6 +71,26 @@ def execute_many(
             values[place] = writer(values[place])
         tuples.append(tuple(values))
     session.connection().exec_driver_sql(str(compiled), tuples)
+
+
+def insert_new(
+    session: Session, model: type[Any], rows: Sequence[dict[str, Any]]
+) -> dict[str, int]:
+    """Insert rows that were not there a moment ago; gives their ids by external id.
+
+    A row that another transaction has stored meanwhile is left out.
+    """
+    statement = upsert(session, model).on_conflict_do_nothing()
+    table = table_of(model)
+    if session.get_bind().dialect.name == "sqlite":
+        # The write lock is ours since the transaction began, so the next ids are free.
+        first = (session.scalar(select(func.max(table.c.id))) or 0) + 1
+        for number, row in enumerate(rows, first):
+            row["id"] = number
+        execute_many(session, statement, rows)
+        return {row["external_id"]: row["id"] for row in rows}
+    written = session.execute(statement.returning(table.c.external_id, table.c.id), list(rows))
+    return dict(written.all())
 
 
 def _defaults(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:

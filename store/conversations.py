@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from store.bulk import KEYS, execute_many, upsert
+from store.bulk import KEYS, insert_new
 from store.models import Conversation, Mention, TicketConversation
 from store.posts import Post
 
@@ -38,7 +39,7 @@ class Threads:
         direct = {post.external_id: post.in_reply_to for post in posts if post.in_reply_to}
         groups = _groups(above, direct)
         names = {name for group in groups.values() for name in group}
-        of_mention, of_key = self._known(names)
+        of_mention, of_key = self._of_mentions(names - above.keys()), self._of_keys(names)
         result: dict[str, int] = {}
         missing: dict[str, list[str]] = {}
         for root, group in groups.items():
@@ -57,37 +58,42 @@ class Threads:
                 result |= dict.fromkeys(group, opened[root])
         return result
 
-    def _known(self, names: set[str]) -> tuple[dict[str, int], dict[str, int]]:
-        mentions = self.session.execute(
+    def _of_mentions(self, names: set[str]) -> dict[str, int]:
+        """The conversations of stored mentions by their external ids."""
+        if not names:
+            return {}
+        rows = self.session.execute(
             select(Mention.external_id, Mention.conversation_id)
             .where(Mention.platform == self.platform, Mention.namespace == self.namespace)
             .where(Mention.external_id.in_(KEYS)),
             {"keys": list(names)},
         )
-        keys = self.session.execute(
+        return dict(rows.all())
+
+    def _of_keys(self, names: set[str]) -> dict[str, int]:
+        """Conversations by the id they were opened under."""
+        rows = self.session.execute(
             select(Conversation.external_id, Conversation.id)
             .where(Conversation.platform == self.platform)
             .where(Conversation.namespace == self.namespace)
             .where(Conversation.external_id.in_(KEYS)),
             {"keys": list(names)},
         )
-        return dict(mentions.all()), dict(keys.all())
+        return dict(rows.all())
 
     def _open(self, roots: Sequence[str]) -> dict[str, int]:
-        execute_many(
-            self.session,
-            upsert(self.session, Conversation).on_conflict_do_nothing(),
-            [
-                {
-                    "platform": self.platform,
-                    "namespace": self.namespace,
-                    "external_id": root,
-                    "created_at": self.now,
-                }
-                for root in roots
-            ],
-        )
-        return self._known(set(roots))[1]
+        rows: list[dict[str, Any]] = [
+            {
+                "platform": self.platform,
+                "namespace": self.namespace,
+                "external_id": root,
+                "created_at": self.now,
+            }
+            for root in roots
+        ]
+        opened = insert_new(self.session, Conversation, rows)
+        late = set(roots) - opened.keys()
+        return opened | self._of_keys(late) if late else opened
 
     def _merge(self, found: set[int]) -> int:
         keeper, *others = sorted(found)
@@ -120,7 +126,7 @@ class Threads:
         return keeper
 
     def _rename(self, conversation: int, key: str) -> None:
-        if key in self._known({key})[1]:
+        if key in self._of_keys({key}):
             return  # held by the conversation of another ticket
         self.session.execute(
             update(Conversation).where(Conversation.id == conversation).values(external_id=key)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from store.bulk import KEYS, execute_many, table_of, upsert
+from store.bulk import KEYS, execute_many, insert_new, table_of, upsert
 from store.conversations import Threads
 from store.models import (
     ALL_BRANDS,
@@ -197,30 +197,16 @@ class _Page:
             [item.post for item in new]
         )
         rows = [self._row(item.post, authors, conversations[item.post.external_id]) for item in new]
-        written = self._write(rows)
+        written = insert_new(self.session, Mention, rows)
         brands: list[dict[str, Any]] = []
         count = 0
-        for mention_id, external_id in written:
+        for external_id, mention_id in written.items():
             post = self.items[external_id].post
             author = authors.get(post.author.external_id) if post.author else None
             brands += self._brand_rows(mention_id, post, author, self.items[external_id].brands)
             count += 1
         execute_many(self.session, upsert(self.session, MentionBrand), brands)
         return count
-
-    def _write(self, rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
-        """Insert mentions; gives ids and external ids of those that nobody else stored first."""
-        table = table_of(Mention)
-        statement = upsert(self.session, Mention).on_conflict_do_nothing()
-        if self.session.get_bind().dialect.name == "sqlite":
-            # The write lock is ours since the transaction began, so the next ids are free.
-            first = (self.session.scalar(select(func.max(Mention.id))) or 0) + 1
-            for number, row in enumerate(rows, first):
-                row["id"] = number
-            execute_many(self.session, statement, rows)
-            return [(row["id"], row["external_id"]) for row in rows]
-        written = self.session.execute(statement.returning(table.c.id, table.c.external_id), rows)
-        return [(mention_id, external_id) for mention_id, external_id in written]
 
     def _row(self, post: Post, authors: Mapping[str, int], conversation: int) -> dict[str, Any]:
         return {
@@ -293,12 +279,11 @@ class _Page:
         found = self._known_authors(wanted)
         missing = [person for key, person in sorted(wanted.items()) if key not in found]
         if missing:
-            execute_many(
-                self.session,
-                upsert(self.session, Author).on_conflict_do_nothing(),
-                [self._author_row(person) for person in missing],
-            )
-            found |= self._known_authors({person.external_id: person for person in missing})
+            rows = [self._author_row(person) for person in missing]
+            found |= insert_new(self.session, Author, rows)
+            late = {key: person for key, person in wanted.items() if key not in found}
+            if late:
+                found |= self._known_authors(late)
         return found
 
     def _known_authors(self, wanted: Mapping[str, PostAuthor]) -> dict[str, int]:
