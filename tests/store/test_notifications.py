@@ -8,12 +8,21 @@ from sqlalchemy.orm import Session
 from store.database import Store
 from store.models import Brand, Incident
 from store.notifications import (
+    SWITCHED_OFF,
+    TargetError,
     add,
     add_target,
     claim_deliveries,
     deliveries_of,
+    failed_counts,
     finish_delivery,
+    last_deliveries,
+    remove_target,
+    retry_failed,
+    set_target_active,
+    target_named,
     targets,
+    update_target,
 )
 from tests.builders import a_brand
 from tests.conftest import START
@@ -61,6 +70,72 @@ def test_removing_a_brand_takes_its_notifications_along(store: Store) -> None:
         session.delete(session.get_one(Brand, brand))
         session.flush()
         assert claim_deliveries(session, "w", START, 10) == []
+
+
+def told(session: Session, key: str, brand: int, incident: int | None = None) -> None:
+    add(
+        session, key=key, kind="incident", level="red", brand_id=brand, incident_id=incident,
+        content={}, now=START,
+    )  # fmt: skip
+
+
+def test_a_target_is_changed_and_keeps_its_address_unless_a_new_one_is_given(store: Store) -> None:
+    with store.write() as session:
+        brand = a_brand(session)
+        desk = add_target(session, name="desk", kind="apprise", address=b"old", now=START)
+        values = {"brand_id": brand, "min_level": "red", "language": "zh"}
+        update_target(session, desk, name=" Press  desk ", **values)
+        row = target_named(session, "PRESS DESK")
+        assert row is not None
+        assert (row.id, row.name, row.brand_id, row.min_level, row.language, row.address) == (
+            desk, "Press desk", brand, "red", "zh", b"old",
+        )  # fmt: skip
+        update_target(session, desk, name="press desk", **values, address=b"new")
+        assert (row.name, row.address) == ("press desk", b"new")
+        add_target(session, name="other", kind="console", address=None, now=START)
+        for name, reason in (("Other", "taken"), (" ", "empty"), ("x" * 121, "long")):
+            with pytest.raises(TargetError) as refused:
+                update_target(session, desk, name=name, **values)
+            assert refused.value.reason == reason
+        assert remove_target(session, desk)
+        assert not remove_target(session, desk)
+        with pytest.raises(TargetError) as refused:
+            update_target(session, desk, name="x", **values)
+        assert refused.value.reason == "gone"
+
+
+def test_what_waits_for_a_target_that_is_switched_off_goes_out_only_on_request(
+    store: Store,
+) -> None:
+    with store.write() as session:
+        brand = a_brand(session)
+        desk = add_target(session, name="desk", kind="apprise", address=b"sealed", now=START)
+        told(session, "first", brand)
+        set_target_active(session, desk, False)
+        told(session, "second", brand)
+        set_target_active(session, desk, True)
+        assert claim_deliveries(session, "w", START, 10) == []
+        assert failed_counts(session) == {desk: 1}
+        assert retry_failed(session, desk, START) == 1
+        assert [one.key for one in claim_deliveries(session, "w", START, 10)] == [f"first:{desk}"]
+
+
+def test_the_last_deliveries_of_a_target_come_newest_first_and_end_at_the_brand(
+    store: Store,
+) -> None:
+    with store.write() as session:
+        brand, other = a_brand(session), a_brand(session, "Rival")
+        desk = add_target(session, name="desk", kind="apprise", address=b"sealed", now=START)
+        told(session, "first", brand, an_incident(session, brand))
+        told(session, "theirs", other)
+        told(session, "last", brand)
+        set_target_active(session, desk, False)
+        found = last_deliveries(session, desk, [brand])
+        assert [(one.brand, one.incident, one.level, one.status, one.error) for one in found] == [
+            ("Acme", "", "red", "failed", SWITCHED_OFF),
+            ("Acme", "INC-2026-000001", "red", "failed", SWITCHED_OFF),
+        ]
+        assert len(last_deliveries(session, desk, [brand, other], limit=1)) == 1
 
 
 @pytest.mark.parametrize(
