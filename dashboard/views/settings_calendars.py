@@ -16,7 +16,7 @@ from calendars.business import from_row
 from calendars.spans import CalendarError, parse_weekly
 from dashboard import actions, parts
 from dashboard.desk import Desk, formats_for
-from dashboard.hostile import escape, one_line
+from dashboard.hostile import escape, one_line, to_markdown
 from dashboard.views import settings_parts as shared
 from responder import sla
 from store import service_levels
@@ -34,13 +34,9 @@ def show(desk: Desk) -> None:
         st.subheader(desk.t("Calendars"), anchor=False)
         st.space("stretch")
         if _may(desk):
-            add = st.popover(
-                desk.t("Add a calendar"), icon=":material/add:", on_change="rerun",
-                key=f"add-calendar-{actions.serial()}",
-            )  # fmt: skip
-            if add.open:
-                with add:
-                    _form(desk, None)
+            label = desk.t("Add a calendar")
+            if st.button(label, icon=":material/add:", key="add-calendar"):
+                st.dialog(label, width="medium")(_form)(desk, None)
     with desk.store.read() as session:
         found = service_levels.calendars(session)
     if not found:
@@ -100,13 +96,9 @@ def _card(desk: Desk, row: BusinessCalendar) -> None:
             return
         serial = actions.serial()
         with st.container(horizontal=True):
-            edit = st.popover(
-                desk.t("Change"), icon=":material/edit:", on_change="rerun",
-                key=f"edit-calendar-{row.id}-{serial}",
-            )  # fmt: skip
-            if edit.open:
-                with edit:
-                    _form(desk, row)
+            # Too long a form for a popover at the end of the page.
+            if st.button(desk.t("Change"), icon=":material/edit:", key=f"edit-calendar-{row.id}"):
+                st.dialog(to_markdown(shown_name(desk, row)), width="medium")(_form)(desk, row)
             with st.popover(
                 desk.t("Remove"), icon=":material/delete:", key=f"remove-calendar-{row.id}-{serial}"
             ):
@@ -164,8 +156,11 @@ def _form(desk: Desk, row: BusinessCalendar | None) -> None:
                 example="09:00-12:00,13:00-18:00",
             )
         )
+        columns = st.columns(2)
         typed = {
-            day: st.text_input(names[day], str(weekly_now.get(str(day)) or ""), max_chars=120)
+            day: columns[day > 3].text_input(
+                names[day], str(weekly_now.get(str(day)) or ""), max_chars=120
+            )
             for day in _WEEKDAYS
         }
         country = st.selectbox(

@@ -31,6 +31,10 @@ def test_every_role_has_a_line_and_an_administrator_may_do_everything() -> None:
         ("analyst", "export", True),
         ("analyst", "work_tickets", False),
         ("analyst", "edit_sources", False),
+        ("manager", "edit_wording", True),
+        ("manager", "edit_settings", False),
+        ("agent", "read_settings", False),
+        ("analyst", "read_settings", False),
         ("stranger", "read_inbox", False),
     ],
 )

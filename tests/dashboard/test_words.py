@@ -62,6 +62,8 @@ def test_words_of_the_glossary_are_used() -> None:
         "Competitor": "竞品",
         "Standard wording": "标准话术",
         "Complaint": "投诉",
+        "Service levels": "服务时限",
+        "Calendars": "工作日历",
     }.items():
         assert said.t(english) == chinese
 
