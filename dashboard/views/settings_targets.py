@@ -185,7 +185,7 @@ def error_sentence(desk: Desk, text: str) -> str:
     if found is None:
         return desk.t(text)
     known = text.replace(found[0], "HTTP {status}")
-    return desk.t(known).replace("{status}", found[1])
+    return desk.t(known).replace("HTTP {status}", found[0])
 
 
 def _form(desk: Desk, target: NotificationTarget | None) -> None:
