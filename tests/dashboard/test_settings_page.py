@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -60,6 +61,7 @@ def test_a_webhook_is_added_tested_and_its_address_never_shown_again(
     expect(card).to_contain_text("Webhook")
     expect(card).to_contain_text("All brands · from Yellow · English")
     assert _last_act(dashboard) == ("target.added", {})
+    settled(page)
     card.get_by_role("button", name="Send a test").click()
     expect(page.get_by_text("The test was taken by Press desk.")).to_be_visible()
     ((path, headers, body),) = hook.got
@@ -67,11 +69,13 @@ def test_a_webhook_is_added_tested_and_its_address_never_shown_again(
     assert body["title"] == "Groundswell: a test"
     assert headers["X-Groundswell-Delivery"].startswith("test:")
     hook.status = 403
+    settled(page)
     card.get_by_role("button", name="Send a test").click()
     expect(page.get_by_role("alert")).to_have_text(
         "The test did not reach Press desk. The other side refused the message (HTTP 403): check "
         "the address and its password or token."
     )
+    settled(page)
     card.get_by_role("button", name="Change").click()
     expect(page.get_by_role("textbox", name="Address")).to_have_value("")
     page.reload()
@@ -94,9 +98,11 @@ def test_a_target_is_changed_switched_off_and_removed(page: Page, dashboard: Das
     page.get_by_role("textbox", name="Address").fill("json://127.0.0.1:9/x")
     page.get_by_role("button", name="Save").click()
     card = _card(page, "target", "Night desk")
+    expect(card).to_be_visible()
     with dashboard.store.read() as session:
         before = notifications.target_named(session, "Night desk")
     assert before is not None
+    settled(page)
     card.get_by_role("button", name="Change").click()
     page.get_by_role("textbox", name="Name").fill("Day desk")
     page.get_by_role("combobox", name="From which level").click()
@@ -106,6 +112,7 @@ def test_a_target_is_changed_switched_off_and_removed(page: Page, dashboard: Das
     expect(card).to_contain_text("from Red")
     action, detail = _last_act(dashboard)
     assert (action, detail["fields"]) == ("target.changed", ["name", "min_level"])
+    settled(page)
     card.get_by_role("button", name="Switch off").click()
     expect(page.get_by_text("Day desk is told of nothing until it is switched on.")).to_be_visible()
     with dashboard.store.read() as session:
@@ -113,6 +120,7 @@ def test_a_target_is_changed_switched_off_and_removed(page: Page, dashboard: Das
     assert (row.name, row.min_level, row.active, row.address) == (
         "Day desk", "red", False, before.address,
     )  # fmt: skip
+    settled(page)
     card.get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Yes, remove it").click()
     expect(page.get_by_text("Day desk is removed.")).to_be_visible()
@@ -120,11 +128,48 @@ def test_a_target_is_changed_switched_off_and_removed(page: Page, dashboard: Das
         assert session.get(NotificationTarget, before.id) is None
 
 
+def test_failed_deliveries_are_listed_and_tried_again(page: Page, dashboard: Dashboard) -> None:
+    now = datetime.now(UTC)
+    with dashboard.store.write() as session:
+        target = notifications.add_target(
+            session, name="Lost desk", kind="apprise", address=b"of another key", now=now
+        )
+        notifications.add(
+            session, key="lost", kind="incident", level="orange", brand_id=1, incident_id=1,
+            content={}, now=now,
+        )  # fmt: skip
+        notifications.set_target_active(session, target, False)
+    _open(page, dashboard, "administrator@example.com", "Notifications")
+    card = _card(page, "target", "Lost desk")
+    expect(card).to_contain_text("Switched off")
+    expect(card).to_contain_text("The address cannot be read with the key file of this machine.")
+    card.get_by_text("Last deliveries").click()
+    cells = card.locator("tbody tr").first.locator("td")
+    expect(cells.nth(1)).to_contain_text("Northwind Kettles INC-")
+    expect(cells.nth(2)).to_have_text("Orange")
+    expect(cells.nth(3)).to_have_text("Failed")
+    expect(cells.nth(4)).to_have_text("The target was switched off before this was sent.")
+    card.get_by_role("button", name="Try 1 failed one again").click()
+    expect(page.get_by_text("They are sent again within a few seconds.")).to_be_visible()
+    expect(card.get_by_role("button", name="Try 1 failed one again")).to_have_count(0)
+    with dashboard.store.read() as session:
+        (line,) = notifications.last_deliveries(session, target, [1])
+    assert (line.status, line.attempts, line.error) == ("pending", 0, "")
+    settled(page)
+    card.get_by_role("button", name="Send a test").click()
+    expect(page.locator("[role=alert], .notice.error").first).to_contain_text(
+        "The address cannot be read with the key file of this machine."
+    )
+    with dashboard.store.write() as session:
+        notifications.remove_target(session, target)
+
+
 def test_a_manager_edits_wording_and_changes_nothing_else(page: Page, dashboard: Dashboard) -> None:
     _open(page, dashboard, "manager@example.com", "Notifications")
     expect(page.get_by_role("button", name="Add a target")).to_have_count(0)
     page.get_by_role("tab", name="Standard wording").click()
     card = _card(page, "wording", "Thanks for the idea")
+    settled(page)
     card.get_by_role("button", name="Change").click()
     text = page.get_by_role("textbox", name="Text")
     text.fill("Hi {custmer}")
@@ -156,6 +201,7 @@ def test_wording_is_added_and_deleted_after_a_question(page: Page, dashboard: Da
     page.get_by_role("button", name="Save").click()
     card = _card(page, "wording", "Opening hours")
     expect(card).to_contain_text("We open at nine.")
+    settled(page)
     card.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Yes, delete it").click()
     expect(page.get_by_text("“Opening hours” is deleted.")).to_be_visible()
@@ -178,6 +224,7 @@ def test_limits_are_stored_for_a_brand_and_taken_back(page: Page, dashboard: Das
     _open(page, dashboard, "administrator@example.com", "Service levels")
     card = page.locator(".st-key-levels-1")
     expect(card).to_contain_text("The limits of all brands hold here.")
+    settled(page)
     card.get_by_role("button", name="Set limits of its own").click()
     first = page.get_by_role("spinbutton", name="First response, in working minutes")
     resolution = page.get_by_role("spinbutton", name="Resolution, in working minutes")
@@ -197,6 +244,7 @@ def test_limits_are_stored_for_a_brand_and_taken_back(page: Page, dashboard: Das
     assert (row.category, row.first_response_minutes, row.resolution_minutes) == (
         "complaint", 90, 135,
     )  # fmt: skip
+    settled(page)
     card.get_by_role("button", name="Take back").click()
     page.get_by_role("button", name="Yes, take it back").click()
     expect(card).to_contain_text("The limits of all brands hold here.")
@@ -235,6 +283,7 @@ def test_a_calendar_is_stored_and_a_wrong_span_refused_with_its_day_and_fix(
         ).one()
     assert row.weekly == {str(day): "09:00-12:00,13:00-18:00" for day in range(5)}
     assert (row.time_zone, row.closed_days) == ("Asia/Shanghai", ["2026-12-24"])
+    settled(page)
     card.get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Yes, remove it").click()
     expect(page.get_by_text("Shop floor is removed.")).to_be_visible()
