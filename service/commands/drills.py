@@ -56,6 +56,23 @@ def drill(
     out.print("It goes on until it is removed: groundswell drill --remove")
 
 
+def demo_(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove the demo brands with all that is theirs.")
+    ] = False,
+) -> None:
+    """Begin the demo on a database without brands, or remove it without a trace."""
+    services = open_services()
+    if remove:
+        count = demo.remove(services, "demo")
+        out.print(f"{count} demo brands removed." if count else "There is no demo to remove.")
+        return
+    demo.first_things(services)
+    if demo.seed(services) is None:
+        raise LookupError("There are brands already, so the demo does not begin.")
+    out.print("The demo begins with the next worker: groundswell up, or groundswell worker")
+
+
 def _follow(services: Services, played: Played, speed: float) -> None:
     pipeline = Pipeline(services)
 

@@ -342,3 +342,16 @@ def test_a_drill_is_marked_runs_and_leaves_nothing_behind(run, desk: Store) -> N
     with desk.read() as session:
         for table in (Brand, Mention, Ticket):
             assert session.scalar(select(func.count()).select_from(table)) == 0
+
+
+def test_the_demo_begins_only_without_brands_and_can_be_removed(run, desk: Store) -> None:
+    assert run("demo")[0] == 0
+    with desk.read() as session:
+        assert set(session.scalars(select(Brand.realm))) == {"demo"}
+    code, _, err = run("demo")
+    assert code == 1
+    assert "There are brands already" in err
+    assert "2 demo brands removed." in run("demo", "--remove")[1]
+    with desk.read() as session:
+        assert session.scalar(select(func.count()).select_from(Brand)) == 0
+    assert "There is no demo to remove." in run("demo", "--remove")[1]
